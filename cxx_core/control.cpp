@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "control.hpp"
+
+#include "core.hpp"
+
+namespace nmiprof {
+
+using kstd::errc;
+using kstd::result;
+
+constinit control the_control;
+
+namespace {
+
+constexpr unsigned int no_cpu = ~0u;
+constexpr kstd::uint64_t ns_per_second = 1'000'000'000;
+
+// CPUs for which there must be memory.
+unsigned int count_present(const settings &s) noexcept
+{
+	unsigned int n = 0;
+
+	for (unsigned int cpu = 0; cpu < shim_nr_cpu_ids(); cpu++)
+		n += shim_cpu_present(cpu) && (s.all_cpus || s.cpus.has(cpu));
+	return n;
+}
+
+} // namespace
+
+void control::init(const may_sleep &, kstd::uint64_t text_start, kstd::uint64_t text_end,
+		   const memory_limits &limits) noexcept
+{
+	text_start_ = text_start;
+	text_end_ = text_end;
+	limits_ = limits;
+	for (unsigned int cpu = 0; cpu < shim_nr_cpu_ids(); cpu++)
+		if (nmiprof_cpu *c = shim_cpu_state(cpu)) {
+			c->id = cpu;
+			c->due.stop();
+		}
+}
+
+result<geometry> control::validate(const settings &s) const noexcept
+{
+	if (s.rate_hz < min_rate_hz || s.rate_hz > max_rate_hz) {
+		shim_log_refused("rate_hz %lu: must be %lu to %lu", s.rate_hz, min_rate_hz,
+				 max_rate_hz);
+		return errc::range;
+	}
+	bool any = false;
+
+	for (unsigned int cpu = 0; !s.all_cpus && cpu < cpu_set::max_cpus; cpu++) {
+		if (!s.cpus.has(cpu))
+			continue;
+		any = true;
+		if (cpu >= shim_nr_cpu_ids() || !shim_cpu_present(cpu)) {
+			shim_log_refused("cpus: there is no CPU %u", cpu);
+			return errc::invalid;
+		}
+	}
+	if (!s.all_cpus && !any) {
+		shim_log_refused("cpus: the list is empty");
+		return errc::invalid;
+	}
+
+	auto shape = choose_geometry(text_start_, text_end_, count_present(s), s.bytes_per_bin,
+				     s.how, limits_);
+
+	if (shape.error() == errc::invalid)
+		shim_log_refused("granularity %lu: must be 0 or a power of two", s.bytes_per_bin);
+	else if (!shape && s.bytes_per_bin)
+		shim_log_refused("granularity %lu: must be %u to %u, and the buffers of %u CPUs must fit into %lu MiB",
+				 s.bytes_per_bin, 1u << min_shift, 1u << max_shift,
+				 count_present(s), limits_.total >> 20);
+	else if (!shape)
+		shim_log_refused("buffers of %u CPUs do not fit into %lu MiB", count_present(s),
+				 limits_.total >> 20);
+	return shape;
+}
+
+plan *control::make_plan(const may_sleep &sleep, const settings &s,
+			 unsigned int without) const noexcept
+{
+	const auto usable = [without](unsigned int cpu) {
+		return cpu != without && shim_cpu_online(cpu);
+	};
+
+	return plan::make(
+		sleep, ns_per_second / s.rate_hz,
+		[&](unsigned int cpu) { return usable(cpu) && wanted(s, cpu); }, usable);
+}
+
+// Makes all that `s` needs, then lets it take effect. Sampling is on afterwards.
+result<void> control::run(const update_lock &lock, const may_sleep &sleep, const settings &s,
+			  const geometry &shape) noexcept
+{
+	const auto sampled = [&](unsigned int cpu) {
+		return shim_cpu_online(cpu) && wanted(s, cpu);
+	};
+	plan *fresh_plan = make_plan(sleep, s, no_cpu);
+	profile_buffer *fresh_buffer = nullptr;
+	bool ok = fresh_plan;
+
+	if (ok && fresh_plan->sampled() == 0) {
+		plan::destroy(sleep, fresh_plan);
+		shim_log_refused("cpus: all of them are offline");
+		return errc::no_device;
+	}
+	if (ok && !(the_profile.shape(lock) == shape)) {
+		fresh_buffer = the_profile.prepare(sleep, shape, sampled);
+		ok = fresh_buffer;
+	} else {
+		// Slabs that turn out not to be needed do no harm.
+		for (unsigned int cpu = 0; ok && cpu < shim_nr_cpu_ids(); cpu++)
+			if (sampled(cpu))
+				ok = static_cast<bool>(the_profile.add_cpu(lock, sleep, cpu));
+	}
+	if (ok && !on_) {
+		auto added = handlers.add(lock, sleep, "profile", profile::on_nmi, &the_profile);
+
+		ok = static_cast<bool>(added);
+		handler_ = added.value();
+	}
+	if (!ok) {
+		plan::destroy(sleep, fresh_plan);
+		profile_buffer::destroy(sleep, fresh_buffer);
+		shim_log_refused("no memory for the profile of %u CPUs", count_present(s));
+		return errc::no_memory;
+	}
+
+	// Nothing below can fail.
+	if (fresh_buffer)
+		the_profile.discard_into(lock, sleep, fresh_buffer);
+	if (!on_)
+		the_profile.start(lock);
+	on_ = true;
+	if (fresh_plan->sampled() == 1 && !fresh_plan->has_backup())
+		shim_log_notice("one CPU: it is sampled from its own timer interrupt, blind to code that runs with interrupts off");
+	if (suspended_)
+		plan::destroy(sleep, fresh_plan);
+	else
+		the_timer.follow(lock, sleep, fresh_plan);
+	return {};
+}
+
+result<void> control::apply(const update_lock &lock, const may_sleep &sleep,
+			    const settings &s) noexcept
+{
+	auto shape = validate(s);
+
+	if (!shape)
+		return shape.error();
+	for (unsigned int cpu = 0; !s.all_cpus && cpu < shim_nr_cpu_ids(); cpu++)
+		if (s.cpus.has(cpu) && !shim_cpu_online(cpu)) {
+			shim_log_refused("cpus: CPU %u is offline", cpu);
+			return errc::no_device;
+		}
+	if (on_)
+		if (auto ran = run(lock, sleep, s, shape.value()); !ran)
+			return ran;
+	settings_ = s;
+	return {};
+}
+
+result<void> control::enable(const update_lock &lock, const may_sleep &sleep) noexcept
+{
+	if (on_)
+		return {};
+	auto shape = validate(settings_);
+
+	if (!shape)
+		return shape.error();
+	return run(lock, sleep, settings_, shape.value());
+}
+
+void control::disable(const update_lock &lock, const may_sleep &sleep) noexcept
+{
+	if (!on_)
+		return;
+	the_timer.follow(lock, sleep, nullptr);
+	the_timer.settle(lock, sleep);
+	// No tick comes any more: the order of the next two does not matter.
+	static_cast<void>(handlers.remove(lock, sleep, handler_));
+	the_profile.stop(lock, sleep);
+	on_ = false;
+}
+
+result<void> control::cpu_online(const update_lock &lock, const may_sleep &sleep,
+				 unsigned int cpu) noexcept
+{
+	if (!on_ || suspended_)
+		return {};
+	if (wanted(settings_, cpu) && !the_profile.add_cpu(lock, sleep, cpu)) {
+		shim_log_notice("CPU %u: no memory for its profile, its samples count as no_buffer",
+				cpu);
+	}
+	plan *fresh = make_plan(sleep, settings_, no_cpu);
+
+	if (!fresh)
+		return errc::no_memory;
+	the_timer.follow(lock, sleep, fresh);
+	return {};
+}
+
+result<void> control::cpu_offline(const update_lock &lock, const may_sleep &sleep,
+				  unsigned int cpu) noexcept
+{
+	if (on_ && !suspended_) {
+		plan *fresh = make_plan(sleep, settings_, cpu);
+
+		if (!fresh)
+			return errc::no_memory;
+		the_timer.follow(lock, sleep, fresh);
+	}
+	// Still online here, so it still takes NMIs.
+	the_timer.settle_cpu(lock, sleep, cpu, nmi_timer::settle_for::offline);
+	return {};
+}
+
+void control::suspend(const update_lock &lock, const may_sleep &sleep) noexcept
+{
+	suspended_ = true;
+	the_timer.follow(lock, sleep, nullptr);
+	the_timer.settle(lock, sleep);
+}
+
+void control::resume(const update_lock &lock, const may_sleep &sleep) noexcept
+{
+	suspended_ = false;
+	if (!on_)
+		return;
+	// As enabling again: CPUs may have changed meanwhile.
+	auto shape = validate(settings_);
+
+	if (!shape || !run(lock, sleep, settings_, shape.value()))
+		shim_log_notice("sampling could not be resumed");
+}
+
+} // namespace nmiprof

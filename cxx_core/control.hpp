@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What a user can set, and the sampler's life: settings are validated as a whole,
+// then everything is made that the change needs, and only then does it take
+// effect, in steps that cannot fail. A refused change leaves all as it was and
+// says why in the log.
+//
+//	off  --enable-->  on: handler registered, buffer counting, timers running
+//	on   --disable->  off: timers stopped, last NMI awaited, buffer kept
+//	on   --suspend->  paused: as off, but resume goes back to on
+//
+// Locks: CPUs are held (shim_cpus_lock, or by the kernel in a hotplug callback),
+// then the update lock is taken.
+#pragma once
+
+#include "cpu_set.hpp"
+#include "nmi_timer.hpp"
+#include "profile.hpp"
+
+namespace nmiprof {
+
+inline constexpr kstd::uint64_t min_rate_hz = 1, max_rate_hz = 100'000;
+
+struct settings {
+	kstd::uint64_t rate_hz = 997; // prime: not in step with anything periodic
+	kstd::uint64_t bytes_per_bin = 0; // 0: automatic
+	layout how = layout::per_cpu;
+	bool all_cpus = true;
+	cpu_set cpus; // when not all_cpus
+};
+
+class control {
+      public:
+	// Once, before all else. `text` 0, 0: unknown, everything is counted by
+	// address, as text outside the image is.
+	void init(const may_sleep &, kstd::uint64_t text_start, kstd::uint64_t text_end,
+		  const memory_limits &limits) noexcept;
+
+	// errc: range, invalid, no_device, no_memory. CPUs held.
+	kstd::result<void> apply(const update_lock &, const may_sleep &,
+				 const settings &wanted) noexcept;
+	const settings &current(const update_lock &) const noexcept
+	{
+		return settings_;
+	}
+
+	// errc: those of apply(), and of registry::add(). CPUs held.
+	kstd::result<void> enable(const update_lock &, const may_sleep &) noexcept;
+	void disable(const update_lock &, const may_sleep &) noexcept;
+	bool enabled(const update_lock &) const noexcept
+	{
+		return on_;
+	}
+
+	// Hotplug callbacks. errc: no_memory; `cpu` is then sampled no more, or goes
+	// on being sampled.
+	kstd::result<void> cpu_online(const update_lock &, const may_sleep &,
+				      unsigned int cpu) noexcept;
+	kstd::result<void> cpu_offline(const update_lock &, const may_sleep &,
+				       unsigned int cpu) noexcept;
+
+	void suspend(const update_lock &, const may_sleep &) noexcept;
+	void resume(const update_lock &, const may_sleep &) noexcept;
+
+	kstd::uint64_t text_start() const noexcept
+	{
+		return text_start_;
+	}
+	kstd::uint64_t text_end() const noexcept
+	{
+		return text_end_;
+	}
+
+      private:
+	static bool wanted(const settings &s, unsigned int cpu) noexcept
+	{
+		return s.all_cpus || s.cpus.has(cpu);
+	}
+	kstd::result<geometry> validate(const settings &s) const noexcept;
+	plan *make_plan(const may_sleep &, const settings &s, unsigned int without) const noexcept;
+	kstd::result<void> run(const update_lock &, const may_sleep &, const settings &s,
+			       const geometry &shape) noexcept;
+
+	settings settings_; // all: update_lock
+	memory_limits limits_{};
+	kstd::uint64_t text_start_ = 0, text_end_ = 0;
+	unsigned int handler_ = 0; // number in the registry while on_
+	bool on_ = false;
+	bool suspended_ = false;
+};
+
+} // namespace nmiprof

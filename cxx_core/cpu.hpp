@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The state of one CPU, by who writes it: each part has cache lines of its own.
+#pragma once
+
+#include "claim.hpp"
+#include "deadline.hpp"
+#include "registry.hpp"
+#include "shim/cpu.h"
+#include "slab.hpp"
+
+namespace nmiprof {
+
+// Samples that left in a buffer: drained or discarded. Writer: update_lock.
+struct sample_counts {
+	kstd::local_counter<kstd::uint64_t> binned, user, idle, out_of_range;
+
+	void add(const slab &s) noexcept
+	{
+		binned.add(s.binned.get());
+		user.add(s.user.get());
+		idle.add(s.idle.get());
+		out_of_range.add(s.out_of_range.get());
+	}
+};
+
+} // namespace nmiprof
+
+struct nmiprof_cpu {
+	// Writers: senders (set), this CPU's NMI handler (clear).
+	alignas(64) nmiprof::claim_flag claim;
+
+	// Writer: this CPU's NMI handler, inside `inside`; slab: update_lock, RCU.
+	alignas(64) kstd::sequence inside;
+	nmiprof::rcu_ptr<nmiprof::slab> slab;
+	kstd::local_counter<kstd::uint64_t> handled; // ticks
+	kstd::local_counter<kstd::uint64_t> samples; // ticks that the profile was told of
+	kstd::local_counter<kstd::uint64_t> no_buffer; // samples while there was none
+	kstd::local_counter<kstd::uint64_t> foreign; // NMIs that were no ticks
+	kstd::local_counter<kstd::uint64_t> late; // claimed as late arrivals of ours
+	kstd::local_counter<kstd::uint64_t> handlers_ended; // shim_cycles() of the last tick
+	kstd::local_counter<kstd::uint32_t> late_credit; // 1: one late arrival may be ours
+	nmiprof::handler_stats handlers[nmiprof::registry::max_handlers];
+
+	// Writers: senders, in their turn.
+	alignas(64) nmiprof::deadline due;
+
+	// Writer: update_lock.
+	alignas(64) nmiprof::sample_counts retired;
+	unsigned int id;
+};
+
+static_assert(sizeof(nmiprof_cpu) < 32768, "the kernel's largest per-CPU allocation");

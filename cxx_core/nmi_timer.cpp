@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "nmi_timer.hpp"
+
+#include "core.hpp"
+#include "fault.hpp"
+#include "shim/cpu.h"
+#include "shim/memory.h"
+#include "shim/timer.h"
+
+namespace nmiprof {
+
+using kstd::errc;
+using kstd::result;
+
+namespace {
+
+// An NMI that was not seen for so long will not come, or not be told from the
+// next: it is counted as lost and another one is sent.
+constexpr kstd::uint64_t lost_after_ns = 1'000'000'000;
+
+// How long to wait for the last NMI of a CPU: a second.
+constexpr unsigned int settle_step_us = 100, settle_steps = 10'000;
+
+} // namespace
+
+constinit nmi_timer the_timer;
+
+plan *plan::allocate(const may_sleep &, u64 period_ns) noexcept
+{
+	void *memory = shim_alloc(sizeof(plan) + shim_nr_cpu_ids() * sizeof(role), 0);
+
+	if (!memory)
+		return nullptr;
+	auto *p = new (kstd::here{memory}) plan;
+
+	p->period_ns_ = period_ns;
+	for (u32 cpu = 0; cpu < shim_nr_cpu_ids(); cpu++)
+		p->role_[cpu].serves = nobody;
+	return p;
+}
+
+void plan::destroy(const may_sleep &, plan *p) noexcept
+{
+	shim_free(p);
+}
+
+void plan::close_ring(u32 first, u32 last, u32 backup) noexcept
+{
+	role_[last].serves = first;
+	backup_ = backup;
+	if (backup == nobody)
+		return;
+	role_[backup].serves = first;
+	// A ring of one would send to itself: the backup is then its sender.
+	if (first == last)
+		role_[first].helps_only = true;
+	else
+		role_[backup].helps_only = true;
+}
+
+// In target's turn: make one period (or request) into an NMI, or count why not.
+void nmi_timer::send(const irq_context &ctx, nmiprof_cpu &target, bool self) noexcept
+{
+	deadline &due = target.due;
+	const claim_state asked = self ? claim_state::asked_by_self : claim_state::asked;
+
+	if (!shim_cpu_online(target.id))
+		return due.skipped_offline.inc();
+	if constexpr (fault::late_flag)
+		shim_nmi_send(target.id);
+	if (!target.claim.try_set(ctx, asked)) { // S1
+		if (shim_now_ns() - due.sent_at.get() < lost_after_ns)
+			return due.coalesced.inc();
+		due.lost_timeout.inc();
+	}
+	due.sent.inc();
+	if constexpr (!fault::late_flag)
+		shim_nmi_send(target.id); // S2
+	due.sent_at.set(shim_now_ns()); // S3
+}
+
+void nmi_timer::serve(const irq_context &ctx, nmiprof_cpu &target, u64 now, u64 slack,
+		      bool self) noexcept
+{
+	deadline &due = target.due;
+
+	if (!due.overdue(now, slack) || !due.try_begin())
+		return;
+	// Somebody else may have served it since overdue() looked.
+	if (const u64 periods = due.overdue(now, slack) ? due.take_due(now) : 0) {
+		due.skipped_overrun.add(periods - 1);
+		send(ctx, target, self);
+	}
+	due.end();
+}
+
+kstd::uint64_t nmi_timer::tick(const irq_context &ctx, unsigned int self, u64 now) noexcept
+{
+	const plan *p = plan_.read(ctx);
+
+	if (!p || p->serves(self) == plan::nobody || halted_.load_relaxed())
+		return 0;
+
+	u64 slack = p->helps_only(self) ? p->slack_ns() : 0;
+	unsigned int target = p->serves(self);
+
+	// Bounded: the ring is walked once. `target` == first again only when all
+	// of it is overdue and `self` is not part of it.
+	do {
+		nmiprof_cpu &c = *shim_cpu_state(target);
+
+		if (slack && !c.due.overdue(now, slack))
+			break;
+		serve(ctx, c, now, slack, target == self);
+		slack = p->slack_ns();
+		if (target == self)
+			break;
+		target = p->serves(target);
+	} while (target != p->serves(self));
+	return p->period_ns();
+}
+
+kstd::uint64_t nmi_timer::first_expiry(const irq_context &ctx, unsigned int self) noexcept
+{
+	const plan *p = plan_.read(ctx);
+
+	if (!p || p->serves(self) == plan::nobody || halted_.load_relaxed())
+		return 0;
+	// A helper looks between the expiries of the one that it may stand in for.
+	return shim_cpu_state(p->serves(self))->due.next() +
+	       (p->helps_only(self) ? p->period_ns() / 2 : 0);
+}
+
+result<void> nmi_timer::request(const irq_context &ctx, unsigned int self,
+				unsigned int cpu) noexcept
+{
+	if (!shim_cpu_online(cpu) || halted_.load_relaxed())
+		return errc::no_device;
+
+	nmiprof_cpu &target = *shim_cpu_state(cpu);
+
+	if (!target.due.try_begin())
+		return errc::again;
+	target.due.requested.inc();
+	send(ctx, target, self == cpu);
+	target.due.end();
+	return {};
+}
+
+// The turn, for process context: a sender has it for as long as a send takes.
+template <class F> static void in_turn(deadline &due, F f) noexcept
+{
+	preempt_guard guard;
+
+	while (!due.try_begin())
+		shim_cpu_relax();
+	f();
+	due.end();
+}
+
+// All periods up to now are accounted for, and no more fall due.
+static void close_periods(deadline &due) noexcept
+{
+	in_turn(due, [&due] {
+		due.skipped_stopped.add(due.take_due(shim_now_ns()));
+		due.stop();
+	});
+}
+
+void nmi_timer::follow(const update_lock &lock, const may_sleep &sleep, plan *fresh) noexcept
+{
+	const plan *was = plan_.read(lock);
+	const unsigned int nr = shim_nr_cpu_ids();
+	unsigned int place = 0;
+
+	for (unsigned int cpu = 0; fresh && cpu < nr; cpu++) {
+		if (!fresh->samples(cpu))
+			continue;
+		place++;
+		if (was && was->samples(cpu) && was->period_ns() == fresh->period_ns())
+			continue; // its periods go on as they were
+		deadline &due = shim_cpu_state(cpu)->due;
+		const u64 period = fresh->period_ns();
+		const u64 phase = period * place / fresh->sampled(); // spread over a period
+
+		close_periods(due);
+		in_turn(due, [&] { due.start(shim_now_ns() + period + phase, period); });
+	}
+
+	plan *old = plan_.exchange(lock, fresh).reclaim(sleep);
+
+	for (unsigned int cpu = 0; old && cpu < nr; cpu++) {
+		if (old->samples(cpu) && !(fresh && fresh->samples(cpu)))
+			close_periods(shim_cpu_state(cpu)->due);
+		if (old->serves(cpu) != plan::nobody &&
+		    !(fresh && fresh->serves(cpu) != plan::nobody))
+			shim_timer_cancel(cpu);
+	}
+	for (unsigned int cpu = 0; fresh && cpu < nr; cpu++)
+		if (fresh->serves(cpu) != plan::nobody)
+			shim_timer_kick(cpu);
+	plan::destroy(sleep, old);
+}
+
+void nmi_timer::settle_cpu(const update_lock &, const may_sleep &sleep, unsigned int cpu,
+			   settle_for why) noexcept
+{
+	nmiprof_cpu &c = *shim_cpu_state(cpu);
+
+	for (unsigned int i = 0; i < settle_steps && c.claim.outstanding(); i++)
+		shim_sleep_us(settle_step_us);
+	if (c.claim.reset(sleep))
+		in_turn(c.due, [&] {
+			(why == settle_for::offline ? c.due.lost_offline : c.due.lost_timeout).inc();
+		});
+}
+
+void nmi_timer::settle(const update_lock &lock, const may_sleep &sleep) noexcept
+{
+	for (unsigned int cpu = 0; cpu < shim_nr_cpu_ids(); cpu++)
+		if (shim_cpu_state(cpu))
+			settle_cpu(lock, sleep, cpu, settle_for::stop);
+	// One that another NMI overtook may still be on its way (claim.hpp, L1).
+	shim_sleep_us(2 * late_window_us);
+}
+
+} // namespace nmiprof

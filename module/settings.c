@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What a user can set: module parameters, and /sys/kernel/nmiprof. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/cpumask.h>
+#include <linux/kobject.h>
+#include <linux/kstrtox.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/sysfs.h>
+
+#include "internal.h"
+#include "nmiprof_core.h"
+#include "shim/cpu.h"
+
+static const char *const layouts[] = { "percpu", "shared" };
+
+static ulong rate_hz;
+module_param(rate_hz, ulong, 0);
+MODULE_PARM_DESC(rate_hz, "Samples per second and CPU, 1 to 100000 (default 997)");
+
+static char *cpus;
+module_param(cpus, charp, 0);
+MODULE_PARM_DESC(cpus, "CPUs to sample, a list such as 0-3,8, or all (default all)");
+
+static ulong granularity;
+module_param(granularity, ulong, 0);
+MODULE_PARM_DESC(granularity, "Bytes of kernel text per counter, a power of two, 4 to 65536; 0: the finest that fits (default 0)");
+
+static char *layout;
+module_param(layout, charp, 0);
+MODULE_PARM_DESC(layout, "percpu: each CPU has its own counters; shared: atomic counters for all (default percpu)");
+
+/* CPUs held: nothing changes between the check of a CPU list and its use. */
+static int configure(const struct nmiprof_settings *s, unsigned int fields)
+{
+	int err;
+
+	shim_cpus_lock();
+	err = nmiprof_core_configure(s, fields);
+	shim_cpus_unlock();
+	return err;
+}
+
+static int parse_u64(const char *what, const char *text, shim_u64 *value)
+{
+	int err = kstrtoul(text, 0, value);
+
+	if (err)
+		pr_err_ratelimited("refused: %s: not a number\n", what);
+	return err;
+}
+
+static int parse_layout(const char *text, shim_u32 *shared)
+{
+	int at = sysfs_match_string(layouts, text);
+
+	if (at < 0) {
+		pr_err_ratelimited("refused: layout: must be percpu or shared\n");
+		return at;
+	}
+	*shared = at;
+	return 0;
+}
+
+/* @mask: room for the list; @s then points to it. */
+static int parse_cpus(const char *text, struct cpumask *mask, struct nmiprof_settings *s)
+{
+	int err;
+
+	s->all_cpus = sysfs_streq(text, "all");
+	s->cpus = cpumask_bits(mask);
+	if (s->all_cpus)
+		return 0;
+	err = cpulist_parse(text, mask);
+	if (err)
+		pr_err_ratelimited("refused: cpus: not a list of CPUs\n");
+	/* Out of range says more of the machine than of the text. */
+	return err == -ERANGE || err == -EOVERFLOW ? -EINVAL : err;
+}
+
+int nmiprof_settings_from_parameters(void)
+{
+	struct nmiprof_settings s = { };
+	unsigned int fields = 0;
+	cpumask_var_t mask;
+	int err = 0;
+
+	if (!zalloc_cpumask_var(&mask, GFP_KERNEL))
+		return -ENOMEM;
+	if (rate_hz) {
+		s.rate_hz = rate_hz;
+		fields |= NMIPROF_RATE_HZ;
+	}
+	if (granularity) {
+		s.granularity = granularity;
+		fields |= NMIPROF_GRANULARITY;
+	}
+	if (layout) {
+		err = parse_layout(layout, &s.shared_layout);
+		fields |= NMIPROF_LAYOUT;
+	}
+	if (cpus && !err) {
+		err = parse_cpus(cpus, mask, &s);
+		fields |= NMIPROF_CPUS;
+	}
+	if (!err && fields)
+		err = configure(&s, fields);
+	free_cpumask_var(mask);
+	return err;
+}
+
+static ssize_t enable_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%d\n", nmiprof_core_enabled());
+}
+
+static ssize_t enable_store(struct kobject *kobj, struct kobj_attribute *attr, const char *buf,
+			    size_t count)
+{
+	bool on;
+	int err = kstrtobool(buf, &on);
+
+	if (err) {
+		pr_err_ratelimited("refused: enable: must be 0 or 1\n");
+		return err;
+	}
+	shim_cpus_lock();
+	if (on)
+		err = nmiprof_core_enable();
+	else
+		nmiprof_core_disable();
+	shim_cpus_unlock();
+	return err ?: count;
+}
+
+static ssize_t rate_hz_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	struct nmiprof_settings s;
+
+	nmiprof_core_settings(&s);
+	return sysfs_emit(buf, "%lu\n", s.rate_hz);
+}
+
+static ssize_t rate_hz_store(struct kobject *kobj, struct kobj_attribute *attr, const char *buf,
+			     size_t count)
+{
+	struct nmiprof_settings s;
+	int err = parse_u64("rate_hz", buf, &s.rate_hz);
+
+	return err ?: configure(&s, NMIPROF_RATE_HZ) ?: count;
+}
+
+static ssize_t granularity_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	struct nmiprof_settings s;
+
+	nmiprof_core_settings(&s);
+	return sysfs_emit(buf, "%lu\n", s.granularity);
+}
+
+static ssize_t granularity_store(struct kobject *kobj, struct kobj_attribute *attr,
+				 const char *buf, size_t count)
+{
+	struct nmiprof_settings s;
+	int err = parse_u64("granularity", buf, &s.granularity);
+
+	return err ?: configure(&s, NMIPROF_GRANULARITY) ?: count;
+}
+
+static ssize_t layout_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	struct nmiprof_settings s;
+
+	nmiprof_core_settings(&s);
+	return sysfs_emit(buf, "%s\n", layouts[s.shared_layout]);
+}
+
+static ssize_t layout_store(struct kobject *kobj, struct kobj_attribute *attr, const char *buf,
+			    size_t count)
+{
+	struct nmiprof_settings s;
+	int err = parse_layout(buf, &s.shared_layout);
+
+	return err ?: configure(&s, NMIPROF_LAYOUT) ?: count;
+}
+
+static ssize_t cpus_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	struct nmiprof_settings s;
+
+	nmiprof_core_settings(&s);
+	if (s.all_cpus)
+		return sysfs_emit(buf, "all\n");
+	return sysfs_emit(buf, "%*pbl\n", nr_cpu_ids, s.cpus);
+}
+
+static ssize_t cpus_store(struct kobject *kobj, struct kobj_attribute *attr, const char *buf,
+			  size_t count)
+{
+	struct nmiprof_settings s;
+	cpumask_var_t mask;
+	int err;
+
+	if (!zalloc_cpumask_var(&mask, GFP_KERNEL))
+		return -ENOMEM;
+	err = parse_cpus(buf, mask, &s);
+	if (!err)
+		err = configure(&s, NMIPROF_CPUS);
+	free_cpumask_var(mask);
+	return err ?: count;
+}
+
+static struct kobj_attribute enable_attr = __ATTR_RW_MODE(enable, 0644);
+static struct kobj_attribute rate_hz_attr = __ATTR_RW_MODE(rate_hz, 0644);
+static struct kobj_attribute granularity_attr = __ATTR_RW_MODE(granularity, 0644);
+static struct kobj_attribute layout_attr = __ATTR_RW_MODE(layout, 0644);
+static struct kobj_attribute cpus_attr = __ATTR_RW_MODE(cpus, 0644);
+
+static struct attribute *settings_attrs[] = {
+	&enable_attr.attr, &rate_hz_attr.attr, &granularity_attr.attr,
+	&layout_attr.attr, &cpus_attr.attr,    NULL,
+};
+
+static const struct attribute_group settings_group = { .attrs = settings_attrs };
+
+int nmiprof_settings_add(struct kobject *parent)
+{
+	return sysfs_create_group(parent, &settings_group);
+}
+
+void nmiprof_settings_remove(struct kobject *parent)
+{
+	sysfs_remove_group(parent, &settings_group);
+}

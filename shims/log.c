@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/bug.h>
+#include <linux/printk.h>
+#include <linux/stdarg.h>
+
+#include "shim/log.h"
+
+void shim_log_refused(const char *format, ...)
+{
+	struct va_format vaf = { .fmt = format };
+	va_list args;
+
+	va_start(args, format);
+	vaf.va = &args;
+	pr_err_ratelimited("refused: %pV\n", &vaf);
+	va_end(args);
+}
+
+void shim_log_notice(const char *format, ...)
+{
+	struct va_format vaf = { .fmt = format };
+	va_list args;
+
+	va_start(args, format);
+	vaf.va = &args;
+	pr_notice_ratelimited("%pV\n", &vaf);
+	va_end(args);
+}
+
+void shim_warn_leaked(const char *what)
+{
+	WARN_ONCE(1, "nmiprof: %s: leaked\n", what);
+}
