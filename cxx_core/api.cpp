@@ -296,9 +296,9 @@ int nmiprof_core_handler_stats(unsigned int number, unsigned int cpu,
 	return 0;
 }
 
-int nmiprof_core_request(unsigned int self, unsigned int cpu) noexcept
+int nmiprof_core_request(unsigned int cpu) noexcept
 {
-	return to_errno(the_timer.request(entry::irq(), self, cpu).error());
+	return to_errno(the_timer.request(entry::irq(), cpu).error());
 }
 
 } // extern "C"

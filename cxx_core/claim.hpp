@@ -39,8 +39,8 @@ namespace nmiprof {
 
 enum class claim_state : kstd::uint32_t {
 	free = 0,
-	asked = 1, // by another CPU
-	asked_by_self = 2, // from this CPU's own timer interrupt
+	asked = 1, // shows what the NMI interrupts
+	asked_by_self = 2, // by this CPU's timer interrupt: shows what that interrupted
 };
 
 class claim_flag {

@@ -25,7 +25,9 @@ struct sample_counts {
 
 } // namespace nmiprof
 
-struct nmiprof_cpu {
+// The base: the NMI that is being handled, as its handlers see it. NMIs do not nest,
+// so there is one.
+struct nmiprof_cpu : nmiprof_nmi {
 	// Writers: senders (set), this CPU's NMI handler (clear).
 	alignas(64) nmiprof::claim_flag claim;
 
@@ -37,7 +39,7 @@ struct nmiprof_cpu {
 	kstd::local_counter<kstd::uint64_t> no_buffer; // samples while there was none
 	kstd::local_counter<kstd::uint64_t> foreign; // NMIs that were no ticks
 	kstd::local_counter<kstd::uint64_t> late; // claimed as late arrivals of ours
-	kstd::local_counter<kstd::uint64_t> handlers_ended; // shim_cycles() of the last tick
+	kstd::local_counter<kstd::uint32_t> handlers_ended; // shim_cycles(), last NMI
 	kstd::local_counter<kstd::uint32_t> late_credit; // 1: one late arrival may be ours
 	nmiprof::handler_stats handlers[nmiprof::registry::max_handlers];
 

@@ -59,10 +59,9 @@ void plan::close_ring(u32 first, u32 last, u32 backup) noexcept
 }
 
 // In target's turn: make one period (or request) into an NMI, or count why not.
-void nmi_timer::send(const irq_context &ctx, nmiprof_cpu &target, bool self) noexcept
+void nmi_timer::send(const irq_context &ctx, nmiprof_cpu &target, claim_state asked) noexcept
 {
 	deadline &due = target.due;
-	const claim_state asked = self ? claim_state::asked_by_self : claim_state::asked;
 
 	if (!shim_cpu_online(target.id))
 		return due.skipped_offline.inc();
@@ -89,7 +88,7 @@ void nmi_timer::serve(const irq_context &ctx, nmiprof_cpu &target, u64 now, u64 
 	// Somebody else may have served it since overdue() looked.
 	if (const u64 periods = due.overdue(now, slack) ? due.take_due(now) : 0) {
 		due.skipped_overrun.add(periods - 1);
-		send(ctx, target, self);
+		send(ctx, target, self ? claim_state::asked_by_self : claim_state::asked);
 	}
 	due.end();
 }
@@ -131,8 +130,7 @@ kstd::uint64_t nmi_timer::first_expiry(const irq_context &ctx, unsigned int self
 	       (p->helps_only(self) ? p->period_ns() / 2 : 0);
 }
 
-result<void> nmi_timer::request(const irq_context &ctx, unsigned int self,
-				unsigned int cpu) noexcept
+result<void> nmi_timer::request(const irq_context &ctx, unsigned int cpu) noexcept
 {
 	if (!shim_cpu_online(cpu) || halted_.load_relaxed())
 		return errc::no_device;
@@ -142,7 +140,7 @@ result<void> nmi_timer::request(const irq_context &ctx, unsigned int self,
 	if (!target.due.try_begin())
 		return errc::again;
 	target.due.requested.inc();
-	send(ctx, target, self == cpu);
+	send(ctx, target, claim_state::asked);
 	target.due.end();
 	return {};
 }
@@ -158,11 +156,11 @@ template <class F> static void in_turn(deadline &due, F f) noexcept
 	due.end();
 }
 
-// All periods up to now are accounted for, and no more fall due.
-static void close_periods(deadline &due) noexcept
+// All periods up to `now` are accounted for, and no more fall due.
+static void close_periods(deadline &due, kstd::uint64_t now) noexcept
 {
-	in_turn(due, [&due] {
-		due.skipped_stopped.add(due.take_due(shim_now_ns()));
+	in_turn(due, [&due, now] {
+		due.skipped_stopped.add(due.take_due(now));
 		due.stop();
 	});
 }
@@ -183,15 +181,16 @@ void nmi_timer::follow(const update_lock &lock, const may_sleep &sleep, plan *fr
 		const u64 period = fresh->period_ns();
 		const u64 phase = period * place / fresh->sampled(); // spread over a period
 
-		close_periods(due);
+		close_periods(due, shim_now_ns());
 		in_turn(due, [&] { due.start(shim_now_ns() + period + phase, period); });
 	}
 
+	const u64 stopped_at = shim_now_ns();
 	plan *old = plan_.exchange(lock, fresh).reclaim(sleep);
 
 	for (unsigned int cpu = 0; old && cpu < nr; cpu++) {
 		if (old->samples(cpu) && !(fresh && fresh->samples(cpu)))
-			close_periods(shim_cpu_state(cpu)->due);
+			close_periods(shim_cpu_state(cpu)->due, stopped_at);
 		if (old->serves(cpu) != plan::nobody &&
 		    !(fresh && fresh->serves(cpu) != plan::nobody))
 			shim_timer_cancel(cpu);

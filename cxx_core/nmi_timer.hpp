@@ -130,8 +130,7 @@ class nmi_timer {
 
 	// One sample of `cpu` now, on top of its periods, unless one is outstanding.
 	// errc: no_device (offline), again (another sender has the turn).
-	kstd::result<void> request(const irq_context &, unsigned int self,
-				   unsigned int cpu) noexcept;
+	kstd::result<void> request(const irq_context &, unsigned int cpu) noexcept;
 
 	const plan *current(const update_lock &lock) const noexcept
 	{
@@ -145,7 +144,7 @@ class nmi_timer {
 
       private:
 	void serve(const irq_context &, nmiprof_cpu &target, u64 now, u64 slack, bool self) noexcept;
-	void send(const irq_context &, nmiprof_cpu &target, bool self) noexcept;
+	void send(const irq_context &, nmiprof_cpu &target, claim_state asked) noexcept;
 
 	rcu_ptr<plan> plan_;
 	kstd::atomic<kstd::uint32_t> halted_;

@@ -128,7 +128,7 @@ int nmiprof_core_handler_stats(unsigned int number, unsigned int cpu,
  * One sample of @cpu, now, on top of its periods. Interrupts off, not from an
  * NMI. -ENODEV: offline. -EAGAIN: somebody else is sending to it right now.
  */
-int nmiprof_core_request(unsigned int self, unsigned int cpu) SHIM_NOEXCEPT;
+int nmiprof_core_request(unsigned int cpu) SHIM_NOEXCEPT;
 
 SHIM_END
 

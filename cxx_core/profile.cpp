@@ -13,15 +13,15 @@ constinit profile the_profile;
 
 unsigned int profile::on_nmi(void *, const nmiprof_nmi *nmi) noexcept
 {
-	if (!(nmi->how & NMIPROF_TICK))
+	if (nmi->how & NMIPROF_FOREIGN)
 		return 0;
 
 	const nmi_context &ctx = entry::nmi();
-	nmiprof_cpu &cpu = *nmi->cpu;
+	auto &cpu = *static_cast<nmiprof_cpu *>(const_cast<nmiprof_nmi *>(nmi));
 
 	cpu.samples.inc();
 	if (slab *s = cpu.slab.read(ctx))
-		s->count(ctx, *nmi);
+		s->count(ctx, nmi->ip, nmi->how);
 	else
 		cpu.no_buffer.inc();
 	return 1;

@@ -98,8 +98,8 @@ result<void> profile_buffer::add_cpu(const may_sleep &, unsigned int cpu) noexce
 	s->base = shape_.base;
 	s->nbins = shape_.nbins;
 	s->shift = shape_.shift;
-	s->slow_mask = slow_mask_of(shape_.how);
-	s->bins = own_bins ? reinterpret_cast<bin *>(s + 1) : shared_bins_;
+	s->own_nbins = own_bins ? shape_.nbins : 0;
+	s->shared_bins = shared_bins_;
 	slabs_[cpu] = s;
 	return {};
 }
@@ -125,8 +125,8 @@ profile_buffer::sum profile_buffer::bin_sum(uint64_t at) const noexcept
 	}
 	for (unsigned int cpu = 0; cpu < shim_nr_cpu_ids(); cpu++)
 		if (const slab *s = slabs_[cpu]) {
-			on += s->bins[at][0].get();
-			off += s->bins[at][1].get();
+			on += s->bins()[at][0].get();
+			off += s->bins()[at][1].get();
 		}
 	return {on + off, off};
 }

@@ -18,7 +18,7 @@ unsigned int not_mine(void *, const nmiprof_nmi *) noexcept
 	return 0;
 }
 
-constinit handler_table default_table = {{{not_mine, nullptr, 0}}};
+constinit handler_table default_table = {{{not_mine, nullptr, 0}}, false};
 
 unsigned int length(const char *s) noexcept
 {
@@ -59,9 +59,10 @@ void registry::publish(const update_lock &lock, const may_sleep &sleep,
 
 	for (unsigned int i = 1; i < max_handlers; i++)
 		if (slots_[i].fn)
-			fresh->entries[n++] = {slots_[i].fn, slots_[i].context, i};
+			fresh->entries[n++] = {slots_[i].fn, slots_[i].context, i * sizeof(handler_stats)};
 	for (unsigned int i = n; i <= max_handlers; i++)
 		fresh->entries[i] = {};
+	fresh->only_profile = n == 1 && fresh->entries[0].fn == profile::on_nmi;
 
 	handler_table *live = n ? fresh : &default_table;
 	handler_table *old = table_.exchange(lock, live).reclaim(sleep);

@@ -25,7 +25,15 @@ namespace nmiprof {
 struct handler_stats {
 	kstd::local_counter<kstd::uint64_t> invocations;
 	kstd::local_counter<kstd::uint64_t> claims; // events it said were its own
-	kstd::local_counter<kstd::uint64_t> longest; // run, in cycles
+	kstd::local_counter<kstd::uint32_t> longest; // run, in cycles, below 2^32
+
+	void add(unsigned int events, kstd::uint32_t cycles) noexcept
+	{
+		invocations.inc();
+		claims.add(events);
+		if (__builtin_expect(cycles > longest.get(), 0))
+			longest.set(cycles);
+	}
 };
 
 struct handler_table;
@@ -51,11 +59,10 @@ class registry {
 	// Null when the number is not in use.
 	const char *name(const update_lock &, unsigned int number) const noexcept;
 
-	struct outcome {
-		unsigned int claims; // events claimed by all handlers together
-		kstd::uint64_t ended; // shim_cycles() after the last one
-	};
-	outcome dispatch(const nmi_context &, const nmiprof_nmi &) const noexcept;
+	// The table of this moment.
+	const handler_table *table(const nmi_context &) const noexcept;
+	// Runs the handlers for the NMI in `cpu`. Returns how many events they claimed.
+	unsigned int dispatch(const nmi_context &, nmiprof_cpu &cpu) const noexcept;
 
       private:
 	struct slot {

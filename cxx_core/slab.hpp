@@ -21,9 +21,9 @@ struct slab {
 	// Written before the slab is published, then constant.
 	u64 base; // address of bin 0
 	u64 nbins;
-	bin *bins; // this CPU's own, or those that all CPUs share
+	u64 own_nbins; // of them this CPU's own: all, or with layout::shared none
+	bin *shared_bins; // layout::shared: those of all CPUs
 	u32 shift; // log2 of the bytes per bin
-	u32 slow_mask; // bits of nmiprof_how that leave the fast path
 
 	// Written by this CPU's NMI handler only.
 	alignas(64) kstd::local_counter<u64> binned; // in bins[] or outside
@@ -32,31 +32,57 @@ struct slab {
 	kstd::local_counter<u64> out_of_range; // outside the image, and outside was full
 	outside_table outside;
 
-	// One sample: into exactly one counter (spec B2).
-	void count(const nmi_context &ctx, const nmiprof_nmi &nmi) noexcept
+	// layout::per_cpu: this CPU's own, right behind the slab.
+	bin *own_bins() noexcept
 	{
-		const u64 at = (nmi.ip - base) >> shift;
+		return reinterpret_cast<bin *>(this + 1);
+	}
+	const bin *bins() const noexcept
+	{
+		return shared_bins ? shared_bins : reinterpret_cast<const bin *>(this + 1);
+	}
 
-		if (__builtin_expect(nmi.how & slow_mask, 0) || at >= nbins)
-			return count_slow(ctx, nmi, at);
-		bins[at][nmi.how & NMIPROF_IRQS_OFF].inc();
+	// One sample: into exactly one counter (spec B2).
+	void count(const nmi_context &ctx, u64 ip, u32 how) noexcept
+	{
+		const u64 at = index(ip);
+
+		if (how & NMIPROF_USER)
+			user.inc();
+		else if (how & NMIPROF_IDLE)
+			idle.inc();
+		else if (at < own_nbins)
+			count_own(ctx, at, how);
+		else if (at < nbins)
+			count_shared(ctx, at, how);
+		else if (outside.count(ctx, ip, how & NMIPROF_IRQS_OFF))
+			binned.inc();
+		else
+			out_of_range.inc();
+	}
+
+	// The same in two steps, for the fast path: at = index(ip); has_own_bin(at, how)
+	// says that it is kernel text with a bin of this CPU's own, for count_own().
+	u64 index(u64 ip) const noexcept
+	{
+		return (ip - base) >> shift;
+	}
+	bool has_own_bin(u64 at, u32 how) const noexcept
+	{
+		return !(how & (NMIPROF_USER | NMIPROF_IDLE)) && at < own_nbins;
+	}
+	void count_own(const nmi_context &, u64 at, u32 how) noexcept
+	{
+		own_bins()[at][how & NMIPROF_IRQS_OFF].inc();
 		if constexpr (fault::double_count)
-			bins[at][nmi.how & NMIPROF_IRQS_OFF].inc();
+			own_bins()[at][how & NMIPROF_IRQS_OFF].inc();
 		binned.inc();
 	}
 
       private:
-	[[gnu::noinline]] void count_slow(const nmi_context &ctx, const nmiprof_nmi &nmi,
-					  u64 at) noexcept
+	void count_shared(const nmi_context &, u64 at, u32 how) noexcept
 	{
-		if (nmi.how & NMIPROF_USER)
-			return user.inc();
-		if (nmi.how & NMIPROF_IDLE)
-			return idle.inc();
-		if (at < nbins)
-			bins[at][nmi.how & NMIPROF_IRQS_OFF].inc_shared();
-		else if (!outside.count(ctx, nmi.ip, nmi.how & NMIPROF_IRQS_OFF))
-			return out_of_range.inc();
+		shared_bins[at][how & NMIPROF_IRQS_OFF].inc_shared();
 		binned.inc();
 	}
 };
@@ -65,13 +91,6 @@ struct slab {
 // shared: one set for all, locked increments, the classic layout, kept to
 // measure against.
 enum class layout : kstd::uint32_t { per_cpu = 0, shared = 1 };
-
-constexpr kstd::uint32_t slow_mask_of(layout l) noexcept
-{
-	const kstd::uint32_t always = NMIPROF_USER | NMIPROF_IDLE;
-
-	return l == layout::shared ? always | NMIPROF_TICK : always;
-}
 
 static_assert(NMIPROF_IRQS_OFF == 1, "indexes a bin");
 

@@ -3,7 +3,6 @@
 #include <linux/irqflags.h>
 #include <linux/kobject.h>
 #include <linux/module.h>
-#include <linux/smp.h>
 
 #include "internal.h"
 #include "nmiprof.h"
@@ -51,7 +50,7 @@ int nmiprof_sample(unsigned int cpu)
 	if (cpu >= shim_nr_cpu_ids())
 		return -ENODEV;
 	local_irq_save(flags);
-	err = nmiprof_core_request(smp_processor_id(), cpu);
+	err = nmiprof_core_request(cpu);
 	local_irq_restore(flags);
 	return err;
 }

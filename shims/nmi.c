@@ -14,6 +14,7 @@
 
 #include "shim/nmi.h"
 #include "cpu_state.h"
+#include "nmi_handler.h"
 
 /*
  * What was interrupted. @own: the part of preempt_count() that stands for the
@@ -31,19 +32,16 @@ static __always_inline shim_u32 look_at(struct pt_regs *regs, unsigned int own)
 	return how;
 }
 
-/* nmi_enter() counts as one hard interrupt. */
+/*
+ * The handler. nmi_enter() counts as one hard interrupt. Called by the kernel, and
+ * by the cost meter (kunit_tests/modules/nmiprof_cost.c).
+ */
 int nmiprof_nmi(unsigned int type, struct pt_regs *regs)
 {
-	struct nmiprof_nmi nmi = {
-		.cpu = raw_cpu_ptr(nmiprof_cpu_states),
-		.regs = regs,
-		.ip = regs->ip,
-		.how = look_at(regs, HARDIRQ_OFFSET),
-	};
-
-	return nmiprof_core_on_nmi(&nmi);
+	return nmiprof_core_on_nmi(raw_cpu_ptr(nmiprof_cpu_states), regs, regs->ip,
+				   look_at(regs, HARDIRQ_OFFSET));
 }
-EXPORT_SYMBOL_GPL(nmiprof_nmi); /* for the cost meter: kunit_tests/modules/ */
+EXPORT_SYMBOL_GPL(nmiprof_nmi);
 
 static int nmiprof_unknown_nmi(unsigned int type, struct pt_regs *regs)
 {
@@ -58,7 +56,7 @@ void shim_nmi_look_below_irq(struct nmiprof_nmi *nmi)
 		return;
 	nmi->regs = regs;
 	nmi->ip = regs->ip;
-	nmi->how = NMIPROF_TICK | look_at(regs, 2 * HARDIRQ_OFFSET);
+	nmi->how = look_at(regs, 2 * HARDIRQ_OFFSET);
 }
 
 /* Names are unique: unregister_nmi_handler() removes the first that matches. */

@@ -14,18 +14,19 @@ shim_u64 shim_now_ns(void) SHIM_NOEXCEPT;
 shim_u64 shim_cycles_per_ms(void) SHIM_NOEXCEPT;
 
 #ifdef NMIPROF_HOST
-shim_u64 shim_cycles(void) SHIM_NOEXCEPT;
+shim_u32 shim_cycles(void) SHIM_NOEXCEPT;
 #else
 /*
- * Cycles since some moment, of this CPU: compare only with readings of the same
- * CPU. Inline, as a call would cost the NMI path more than the reading.
+ * Cycles of this CPU, modulo 2^32 (a second or more): for short times between
+ * readings of the same CPU. Inline, and the low half only, as the NMI path reads it
+ * twice.
  */
-static inline shim_u64 shim_cycles(void)
+static inline shim_u32 shim_cycles(void)
 {
-	shim_u32 low, high;
+	shim_u32 low;
 
-	asm volatile("rdtsc" : "=a"(low), "=d"(high));
-	return (shim_u64)high << 32 | low;
+	asm volatile("rdtsc" : "=a"(low) : : "rdx");
+	return low;
 }
 #endif
 

@@ -6,28 +6,26 @@
 #include "shim/types.h"
 
 struct pt_regs;
-struct nmiprof_cpu;
+struct nmiprof_cpu; /* the core's state of a CPU */
 
 /* What an NMI interrupted, and whether it is a tick of ours. */
 enum nmiprof_how {
 	NMIPROF_IRQS_OFF = 1 << 0, /* interrupts were off. Bit 0: an index */
 	NMIPROF_USER = 1 << 1, /* user space */
 	NMIPROF_IDLE = 1 << 2, /* the idle task, not an interrupt on top of it */
-	NMIPROF_TICK = 1 << 3, /* asked for by nmiprof: a sample is due */
+	NMIPROF_FOREIGN = 1 << 3, /* somebody else's NMI: no sample is due */
 };
 
-/* One NMI, as handlers see it. Lives on the stack of the NMI. */
+/* One NMI, as handlers see it; gone when the handler returns. */
 struct nmiprof_nmi {
-	struct nmiprof_cpu *cpu; /* the core's state of this CPU */
 	struct pt_regs *regs; /* what was interrupted */
 	shim_u64 ip; /* instruction pointer in regs */
 	shim_u32 how; /* enum nmiprof_how */
 };
 
 /*
- * A handler: how many events of this NMI were its own, 0 for none. NMI context.
- * The longest return that is true decides nothing but counts: an NMI that is
- * neither a tick nor claimed goes on to the kernel's own handling.
+ * A handler: how many events of this NMI were its own, 0 for none. NMI context. A
+ * foreign NMI that no handler claims goes on to the kernel's own handling.
  */
 typedef unsigned int (*nmiprof_handler_fn)(void *context, const struct nmiprof_nmi *nmi);
 
@@ -37,7 +35,8 @@ SHIM_BEGIN
  * Calls up, made by the kernel's NMI_LOCAL and NMI_UNKNOWN handlers. NMI
  * context. Return 1 when the NMI is ours, else 0.
  */
-int nmiprof_core_on_nmi(struct nmiprof_nmi *nmi) SHIM_NOEXCEPT;
+int nmiprof_core_on_nmi(struct nmiprof_cpu *cpu, struct pt_regs *regs, shim_u64 ip,
+			shim_u32 how) SHIM_NOEXCEPT;
 int nmiprof_core_on_unknown_nmi(struct nmiprof_cpu *cpu) SHIM_NOEXCEPT;
 
 /*
