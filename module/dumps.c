@@ -177,6 +177,14 @@ static ssize_t profile_read(struct file *file, char __user *buf, size_t count, l
 	return simple_read_from_buffer(buf, count, pos, image->words, image->bytes);
 }
 
+/* readprofile asks for the size by seeking to the end. */
+static loff_t profile_llseek(struct file *file, loff_t offset, int whence)
+{
+	const struct profile_image *image = file->private_data;
+
+	return fixed_size_llseek(file, offset, whence, image->bytes);
+}
+
 static int profile_release(struct inode *inode, struct file *file)
 {
 	vfree(file->private_data);
@@ -187,7 +195,7 @@ static const struct file_operations profile_fops = {
 	.owner = THIS_MODULE,
 	.open = profile_open,
 	.read = profile_read,
-	.llseek = default_llseek,
+	.llseek = profile_llseek,
 	.release = profile_release,
 };
 

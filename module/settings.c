@@ -43,12 +43,32 @@ static int configure(const struct nmiprof_settings *s, unsigned int fields)
 	return err;
 }
 
+/* A value written to sysfs may hold anything; @count bytes, a zero byte follows. */
+static int check_text(const char *what, const char *text, size_t count)
+{
+	if (strnlen(text, count) == count)
+		return 0;
+	pr_err_ratelimited("refused: %s: holds a zero byte\n", what);
+	return -EINVAL;
+}
+
 static int parse_u64(const char *what, const char *text, shim_u64 *value)
 {
 	int err = kstrtoul(text, 0, value);
 
 	if (err)
 		pr_err_ratelimited("refused: %s: not a number\n", what);
+	return err;
+}
+
+static int parse_enable(const char *text, unsigned int *on)
+{
+	int err = kstrtouint(text, 10, on);
+
+	if (!err && *on > 1)
+		err = -EINVAL;
+	if (err)
+		pr_err_ratelimited("refused: enable: must be 0 or 1\n");
 	return err;
 }
 
@@ -119,13 +139,11 @@ static ssize_t enable_show(struct kobject *kobj, struct kobj_attribute *attr, ch
 static ssize_t enable_store(struct kobject *kobj, struct kobj_attribute *attr, const char *buf,
 			    size_t count)
 {
-	bool on;
-	int err = kstrtobool(buf, &on);
+	unsigned int on;
+	int err = check_text("enable", buf, count) ?: parse_enable(buf, &on);
 
-	if (err) {
-		pr_err_ratelimited("refused: enable: must be 0 or 1\n");
+	if (err)
 		return err;
-	}
 	shim_cpus_lock();
 	if (on)
 		err = nmiprof_core_enable();
@@ -147,9 +165,10 @@ static ssize_t rate_hz_store(struct kobject *kobj, struct kobj_attribute *attr, 
 			     size_t count)
 {
 	struct nmiprof_settings s;
-	int err = parse_u64("rate_hz", buf, &s.rate_hz);
 
-	return err ?: configure(&s, NMIPROF_RATE_HZ) ?: count;
+	return check_text("rate_hz", buf, count) ?:
+	       parse_u64("rate_hz", buf, &s.rate_hz) ?:
+	       configure(&s, NMIPROF_RATE_HZ) ?: count;
 }
 
 static ssize_t granularity_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
@@ -164,9 +183,10 @@ static ssize_t granularity_store(struct kobject *kobj, struct kobj_attribute *at
 				 const char *buf, size_t count)
 {
 	struct nmiprof_settings s;
-	int err = parse_u64("granularity", buf, &s.granularity);
 
-	return err ?: configure(&s, NMIPROF_GRANULARITY) ?: count;
+	return check_text("granularity", buf, count) ?:
+	       parse_u64("granularity", buf, &s.granularity) ?:
+	       configure(&s, NMIPROF_GRANULARITY) ?: count;
 }
 
 static ssize_t layout_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
@@ -181,9 +201,10 @@ static ssize_t layout_store(struct kobject *kobj, struct kobj_attribute *attr, c
 			    size_t count)
 {
 	struct nmiprof_settings s;
-	int err = parse_layout(buf, &s.shared_layout);
 
-	return err ?: configure(&s, NMIPROF_LAYOUT) ?: count;
+	return check_text("layout", buf, count) ?:
+	       parse_layout(buf, &s.shared_layout) ?:
+	       configure(&s, NMIPROF_LAYOUT) ?: count;
 }
 
 static ssize_t cpus_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
@@ -205,9 +226,8 @@ static ssize_t cpus_store(struct kobject *kobj, struct kobj_attribute *attr, con
 
 	if (!zalloc_cpumask_var(&mask, GFP_KERNEL))
 		return -ENOMEM;
-	err = parse_cpus(buf, mask, &s);
-	if (!err)
-		err = configure(&s, NMIPROF_CPUS);
+	err = check_text("cpus", buf, count) ?: parse_cpus(buf, mask, &s) ?:
+	      configure(&s, NMIPROF_CPUS);
 	free_cpumask_var(mask);
 	return err ?: count;
 }
