@@ -7,7 +7,9 @@ import unittest
 
 import nmiprof_guest as g
 
-COUNT = 40  # scripts/test sends as many for each line that asks for them
+# The kernel reports ten unknown NMIs in five seconds at most: fewer are sent, by
+# scripts/test, for each line that asks for them.
+COUNT, PAUSE = 12, 0.6
 
 
 def unknown():
@@ -16,8 +18,8 @@ def unknown():
 
 def ask_for_nmis():
     """The line that scripts/test waits for; a pause in which they come."""
-    print(f"# send {COUNT} NMIs", flush=True)
-    time.sleep(COUNT * 0.05 + 4)
+    print(f"# send {COUNT} NMIs every {PAUSE} s", flush=True)
+    time.sleep(COUNT * PAUSE + 4)
 
 
 class Foreign(unittest.TestCase):
@@ -29,15 +31,22 @@ class Foreign(unittest.TestCase):
             self.assertGreaterEqual(g.ledger()["total"]["foreign"], COUNT)
 
     def test_while_sampling(self):
-        with g.module("nmiprof", "enable=1"):
+        """One that meets one of ours in the CPU's latch becomes one NMI with it.
+
+        A CPU keeps one NMI pending, no more, so that the two cannot be told apart; an
+        unknown NMI is then not reported, whoever sends the other. Hence a low rate.
+        """
+        with g.module("nmiprof", "enable=1", "rate_hz=97"):
             before = unknown()
             ask_for_nmis()
             g.write("enable", 0)
             table = g.ledger()
-            hidden = table["total"]["late"]
+            reported, hidden = unknown() - before, table["total"]["late"]
+            print(f"# {COUNT} sent, {reported} reported as unknown, "
+                  f"{hidden} taken for late ones of ours, {COUNT - reported - hidden} merged")
             self.assertEqual(g.imbalances(table), [])
-            self.assertEqual(unknown() - before + hidden, COUNT)
-            self.assertGreater(unknown() - before, COUNT // 2)
+            self.assertLessEqual(reported + hidden, COUNT)
+            self.assertGreaterEqual(reported, COUNT // 2)
 
 
 if __name__ == "__main__":
