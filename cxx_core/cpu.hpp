@@ -39,7 +39,7 @@ struct nmiprof_cpu : nmiprof_nmi {
 	kstd::local_counter<kstd::uint64_t> no_buffer; // samples while there was none
 	kstd::local_counter<kstd::uint64_t> foreign; // NMIs that were no ticks
 	kstd::local_counter<kstd::uint64_t> late; // claimed as late arrivals of ours
-	kstd::local_counter<kstd::uint32_t> handlers_ended; // shim_cycles(), last NMI
+	kstd::local_counter<kstd::uint32_t> handlers_ended; // shim_cycles(), last tick
 	kstd::local_counter<kstd::uint32_t> late_credit; // 1: one late arrival may be ours
 	nmiprof::handler_stats handlers[nmiprof::registry::max_handlers];
 

@@ -28,7 +28,8 @@ inline const handler_table *registry::table(const nmi_context &ctx) const noexce
 	return table_.read(ctx);
 }
 
-inline unsigned int registry::dispatch(const nmi_context &ctx, nmiprof_cpu &cpu) const noexcept
+inline registry::outcome registry::dispatch(const nmi_context &ctx,
+					    nmiprof_cpu &cpu) const noexcept
 {
 	const handler_table::entry *e = table(ctx)->entries;
 	kstd::uint32_t began = shim_cycles();
@@ -42,8 +43,7 @@ inline unsigned int registry::dispatch(const nmi_context &ctx, nmiprof_cpu &cpu)
 		claims += n;
 		began = ended;
 	} while ((++e)->fn);
-	cpu.handlers_ended.set(began);
-	return claims;
+	return {claims, began};
 }
 
 } // namespace nmiprof

@@ -12,10 +12,12 @@ namespace {
 // shim_cycles() comes round no sooner than this (2^32 cycles at 8 GHz).
 constexpr kstd::uint64_t cycles_wrap_ns = 500'000'000;
 
-[[gnu::always_inline]] inline int end_of_tick(const nmi_context &ctx, nmiprof_cpu &cpu) noexcept
+[[gnu::always_inline]] inline int end_of_tick(const nmi_context &ctx, nmiprof_cpu &cpu,
+					       kstd::uint32_t handlers_ended) noexcept
 {
 	cpu.handled.inc();
-	cpu.late_credit.set(1); // T3
+	cpu.handlers_ended.set(handlers_ended); // T3
+	cpu.late_credit.set(1);
 	cpu.claim.clear(ctx); // T4
 	cpu.inside.write_end();
 	return 1; // T5
@@ -31,14 +33,14 @@ constexpr kstd::uint64_t cycles_wrap_ns = 500'000'000;
 	else if (claim == claim_state::asked_by_self)
 		shim_nmi_look_below_irq(&cpu);
 
-	const unsigned int claims = handlers.dispatch(ctx, cpu); // T2
+	const registry::outcome outcome = handlers.dispatch(ctx, cpu); // T2
 
 	if (claim == claim_state::free) {
 		cpu.foreign.inc();
 		cpu.inside.write_end();
-		return claims != 0;
+		return outcome.claims != 0;
 	}
-	return end_of_tick(ctx, cpu);
+	return end_of_tick(ctx, cpu, outcome.ended);
 }
 
 } // namespace
@@ -69,9 +71,8 @@ extern "C" int nmiprof_core_on_nmi(nmiprof_cpu *c, pt_regs *regs, shim_u64 ip,
 
 	const kstd::uint32_t ended = shim_cycles();
 
-	cpu.handlers_ended.set(ended);
 	stats_of(cpu, table->entries[0]).add(1, ended - began);
-	return end_of_tick(ctx, cpu);
+	return end_of_tick(ctx, cpu, ended);
 }
 
 // L1. Nobody claimed this NMI. Is it one of ours that another NMI overtook?

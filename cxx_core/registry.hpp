@@ -61,8 +61,12 @@ class registry {
 
 	// The table of this moment.
 	const handler_table *table(const nmi_context &) const noexcept;
-	// Runs the handlers for the NMI in `cpu`. Returns how many events they claimed.
-	unsigned int dispatch(const nmi_context &, nmiprof_cpu &cpu) const noexcept;
+	// Runs the handlers for the NMI in `cpu`.
+	struct outcome {
+		unsigned int claims; // events that they claimed, all together
+		kstd::uint32_t ended; // shim_cycles() after the last one
+	};
+	outcome dispatch(const nmi_context &, nmiprof_cpu &cpu) const noexcept;
 
       private:
 	struct slot {

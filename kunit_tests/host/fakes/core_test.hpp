@@ -4,6 +4,7 @@
 #ifndef NMIPROF_CORE_TEST_HPP // no #pragma once: it is compiled by itself, too
 #define NMIPROF_CORE_TEST_HPP
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -98,11 +99,13 @@ class core_test : public ::testing::Test {
 	// All equations of ledger.hpp, for each CPU and in all; and against what the
 	// machine saw.
 	void check_ledger();
+	// Those of one CPU, without a report.
+	void check_equations_of(unsigned int cpu);
 
 	bool loaded = false;
 
       private:
-	contents report(bool drain);
+	contents take(bool drain);
 
 	std::unique_ptr<sim::machine> machine_;
 	u64 drained_ = 0; // sum of the rows of all reports drained

@@ -72,6 +72,7 @@ struct cpu {
 
 	// Counts, from outside the core.
 	u64 sent = 0, nmis = 0, ticks = 0, merged = 0, late = 0;
+	u64 in_flight = 0, doubled = 0; // doubled: sent while one was in flight
 	u64 unknown_ours = 0, unknown_foreign = 0, swallowed_foreign = 0;
 	u64 last_tick_at = 0, longest_gap = 0;
 	u64 timer_runs = 0, kicks = 0;
