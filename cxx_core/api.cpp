@@ -56,7 +56,8 @@ int nmiprof_core_init(shim_u64 bytes_per_cpu, shim_u64 bytes_total) noexcept
 	shim_u64 start = 0, end = 0;
 
 	if (shim_text_range(&start, &end))
-		shim_log_notice("the kernel's text was not found: all samples are counted by address");
+		shim_log_notice(
+			"the kernel's text was not found: all samples are counted by address");
 	the_control.init(p.sleep, start, end, {bytes_per_cpu, bytes_total});
 	return 0;
 }
@@ -230,9 +231,8 @@ void nmiprof_core_report_info(const nmiprof_report *r, nmiprof_report_info *info
 void nmiprof_core_report_row(const nmiprof_report *r, shim_u64 at, nmiprof_row *row) noexcept
 {
 	const report &rep = *of(r);
-	const report::row found = at < rep.shape().nbins ?
-					  rep.bin_row(at) :
-					  rep.outside_row(at - rep.shape().nbins);
+	const report::row found =
+		at < rep.shape().nbins ? rep.bin_row(at) : rep.outside_row(at - rep.shape().nbins);
 
 	*row = {found.address, found.total, found.irqs_off};
 }
@@ -245,8 +245,7 @@ int nmiprof_core_handler_add(const char *name, nmiprof_handler_fn fn, void *cont
 	return number ? static_cast<int>(number.value()) : to_errno(number.error());
 }
 
-int nmiprof_core_handler_replace(unsigned int number, nmiprof_handler_fn fn,
-				 void *context) noexcept
+int nmiprof_core_handler_replace(unsigned int number, nmiprof_handler_fn fn, void *context) noexcept
 {
 	const process p;
 

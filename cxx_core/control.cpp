@@ -69,9 +69,10 @@ result<geometry> control::validate(const settings &s) const noexcept
 	if (shape.error() == errc::invalid)
 		shim_log_refused("granularity %lu: must be 0 or a power of two", s.bytes_per_bin);
 	else if (!shape && s.bytes_per_bin)
-		shim_log_refused("granularity %lu: must be %u to %u, and the buffers of %u CPUs must fit into %lu MiB",
-				 s.bytes_per_bin, 1u << min_shift, 1u << max_shift,
-				 count_present(s), limits_.total >> 20);
+		shim_log_refused(
+			"granularity %lu: must be %u to %u, and the buffers of %u CPUs must fit into %lu MiB",
+			s.bytes_per_bin, 1u << min_shift, 1u << max_shift, count_present(s),
+			limits_.total >> 20);
 	else if (!shape)
 		shim_log_refused("buffers of %u CPUs do not fit into %lu MiB", count_present(s),
 				 limits_.total >> 20);
@@ -135,7 +136,8 @@ result<void> control::run(const update_lock &lock, const may_sleep &sleep, const
 		the_profile.start(lock);
 	on_ = true;
 	if (fresh_plan->sampled() == 1 && !fresh_plan->has_backup())
-		shim_log_notice("one CPU: it is sampled from its own timer interrupt, blind to code that runs with interrupts off");
+		shim_log_notice(
+			"one CPU: it is sampled from its own timer interrupt, blind to code that runs with interrupts off");
 	if (suspended_)
 		plan::destroy(sleep, fresh_plan);
 	else
@@ -175,10 +177,12 @@ result<void> control::enable(const update_lock &lock, const may_sleep &sleep) no
 
 void control::disable(const update_lock &lock, const may_sleep &sleep) noexcept
 {
+	if (on_)
+		the_timer.follow(lock, sleep, nullptr);
+	// When off as well: other modules may have asked for samples (request()).
+	the_timer.settle(lock, sleep);
 	if (!on_)
 		return;
-	the_timer.follow(lock, sleep, nullptr);
-	the_timer.settle(lock, sleep);
 	// No tick comes any more: the order of the next two does not matter.
 	static_cast<void>(handlers.remove(lock, sleep, handler_));
 	the_profile.stop(lock, sleep);

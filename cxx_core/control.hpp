@@ -45,6 +45,7 @@ class control {
 
 	// errc: those of apply(), and of registry::add(). CPUs held.
 	kstd::result<void> enable(const update_lock &, const may_sleep &) noexcept;
+	// On return no NMI of ours is on its way, unless another module asks for one.
 	void disable(const update_lock &, const may_sleep &) noexcept;
 	bool enabled(const update_lock &) const noexcept
 	{

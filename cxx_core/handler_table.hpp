@@ -28,8 +28,7 @@ inline const handler_table *registry::table(const nmi_context &ctx) const noexce
 	return table_.read(ctx);
 }
 
-inline registry::outcome registry::dispatch(const nmi_context &ctx,
-					    nmiprof_cpu &cpu) const noexcept
+inline registry::outcome registry::dispatch(const nmi_context &ctx, nmiprof_cpu &cpu) const noexcept
 {
 	const handler_table::entry *e = table(ctx)->entries;
 	kstd::uint32_t began = shim_cycles();

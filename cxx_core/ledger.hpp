@@ -42,11 +42,24 @@ enum class term : unsigned int {
 inline constexpr unsigned int terms = static_cast<unsigned int>(term::count);
 
 inline constexpr const char *term_names[terms] = {
-	"due",		   "sent",	      "coalesced", "skipped_overrun",
-	"skipped_offline", "skipped_stopped", "handled",   "outstanding",
-	"lost_offline",	   "lost_timeout",    "late",	   "foreign",
-	"samples",	   "binned",	      "user",	   "idle",
-	"no_buffer",	   "out_of_range",
+	"due",
+	"sent",
+	"coalesced",
+	"skipped_overrun",
+	"skipped_offline",
+	"skipped_stopped",
+	"handled",
+	"outstanding",
+	"lost_offline",
+	"lost_timeout",
+	"late",
+	"foreign",
+	"samples",
+	"binned",
+	"user",
+	"idle",
+	"no_buffer",
+	"out_of_range",
 };
 
 struct ledger {

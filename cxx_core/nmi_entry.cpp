@@ -13,7 +13,7 @@ namespace {
 constexpr kstd::uint64_t cycles_wrap_ns = 500'000'000;
 
 [[gnu::always_inline]] inline int end_of_tick(const nmi_context &ctx, nmiprof_cpu &cpu,
-					       kstd::uint32_t handlers_ended) noexcept
+					      kstd::uint32_t handlers_ended) noexcept
 {
 	cpu.handled.inc();
 	cpu.handlers_ended.set(handlers_ended); // T3

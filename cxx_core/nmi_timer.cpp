@@ -210,7 +210,8 @@ void nmi_timer::settle_cpu(const update_lock &, const may_sleep &sleep, unsigned
 		shim_sleep_us(settle_step_us);
 	if (c.claim.reset(sleep))
 		in_turn(c.due, [&] {
-			(why == settle_for::offline ? c.due.lost_offline : c.due.lost_timeout).inc();
+			(why == settle_for::offline ? c.due.lost_offline : c.due.lost_timeout)
+				.inc();
 		});
 }
 

@@ -143,7 +143,8 @@ class nmi_timer {
 	}
 
       private:
-	void serve(const irq_context &, nmiprof_cpu &target, u64 now, u64 slack, bool self) noexcept;
+	void serve(const irq_context &, nmiprof_cpu &target, u64 now, u64 slack,
+		   bool self) noexcept;
 	void send(const irq_context &, nmiprof_cpu &target, claim_state asked) noexcept;
 
 	rcu_ptr<plan> plan_;

@@ -120,8 +120,8 @@ result<report *> profile::drain(const update_lock &lock, const may_sleep &sleep)
 	// All memory first, so that nothing is lost for the want of it.
 	report *r = report::make(sleep, b->shape(), slabs(lock));
 	profile_buffer *fresh =
-		r ? prepare(sleep, b->shape(), [b](unsigned int cpu) { return b->of(cpu); }) :
-		    nullptr;
+		r ? prepare(sleep, b->shape(), [b](unsigned int cpu) { return b->of(cpu); })
+		  : nullptr;
 
 	if (!fresh) {
 		report::destroy(sleep, r);

@@ -59,7 +59,8 @@ void registry::publish(const update_lock &lock, const may_sleep &sleep,
 
 	for (unsigned int i = 1; i < max_handlers; i++)
 		if (slots_[i].fn)
-			fresh->entries[n++] = {slots_[i].fn, slots_[i].context, i * sizeof(handler_stats)};
+			fresh->entries[n++] = {slots_[i].fn, slots_[i].context,
+					       i * sizeof(handler_stats)};
 	for (unsigned int i = n; i <= max_handlers; i++)
 		fresh->entries[i] = {};
 	fresh->only_profile = n == 1 && fresh->entries[0].fn == profile::on_nmi;
@@ -122,8 +123,8 @@ result<unsigned int> registry::add(const update_lock &lock, const may_sleep &sle
 	return number;
 }
 
-result<void> registry::replace(const update_lock &lock, const may_sleep &sleep,
-			       unsigned int number, nmiprof_handler_fn fn, void *context) noexcept
+result<void> registry::replace(const update_lock &lock, const may_sleep &sleep, unsigned int number,
+			       nmiprof_handler_fn fn, void *context) noexcept
 {
 	if (!name(lock, number))
 		return errc::no_entry;

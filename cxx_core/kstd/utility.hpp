@@ -6,9 +6,15 @@
 
 namespace kstd {
 
-template <class T> struct remove_reference { using type = T; };
-template <class T> struct remove_reference<T &> { using type = T; };
-template <class T> struct remove_reference<T &&> { using type = T; };
+template <class T> struct remove_reference {
+	using type = T;
+};
+template <class T> struct remove_reference<T &> {
+	using type = T;
+};
+template <class T> struct remove_reference<T &&> {
+	using type = T;
+};
 
 template <class T> constexpr typename remove_reference<T>::type &&move(T &&t) noexcept
 {
