@@ -75,6 +75,8 @@ void core_test::load(u64 bytes_per_cpu, u64 bytes_total)
 {
 	restore_core();
 	drained_ = 0;
+	for (sim::cpu &c : m().cpus)
+		c.sent = c.nmis = c.ticks = c.late = 0;
 	ASSERT_EQ(nmiprof_core_init(bytes_per_cpu, bytes_total), 0);
 	ASSERT_EQ(shim_nmi_register(), 0);
 	loaded = true;

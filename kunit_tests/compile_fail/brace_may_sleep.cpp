@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A may_sleep made with braces.
+// expect: is private within this context|could not convert
+#include "entry.hpp"
+
+using namespace nmiprof;
+
+#ifndef MISUSE
+void take(const may_sleep &);
+void use() { take(entry::process()); }
+#endif
+#ifdef MISUSE
+void take(const may_sleep &);
+void use() { take(may_sleep{}); }
+#endif

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A rcu_read_guard copied: it would be released twice.
+// expect: use of deleted function
+#include "context.hpp"
+
+using namespace nmiprof;
+
+#ifndef MISUSE
+void use() { rcu_read_guard guard; rcu_read_guard another; }
+#endif
+#ifdef MISUSE
+void use() { rcu_read_guard guard; rcu_read_guard another(guard); }
+#endif

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A preempt_guard moved: it would be released twice.
+// expect: use of deleted function
+#include "context.hpp"
+#include "kstd/utility.hpp"
+
+using namespace nmiprof;
+
+#ifndef MISUSE
+void use() { preempt_guard guard; static_cast<void>(guard); }
+#endif
+#ifdef MISUSE
+void use() { preempt_guard guard; preempt_guard another(kstd::move(guard)); }
+#endif

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A rcu_read_guard moved: it would be released twice.
+// expect: use of deleted function
+#include "context.hpp"
+#include "kstd/utility.hpp"
+
+using namespace nmiprof;
+
+#ifndef MISUSE
+void use() { rcu_read_guard guard; static_cast<void>(guard); }
+#endif
+#ifdef MISUSE
+void use() { rcu_read_guard guard; rcu_read_guard another(kstd::move(guard)); }
+#endif
