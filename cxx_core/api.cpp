@@ -88,7 +88,7 @@ int nmiprof_core_configure(const nmiprof_settings *s, unsigned int fields) noexc
 		if (!s->all_cpus)
 			edited.cpus.assign(s->cpus, shim_nr_cpu_ids());
 	}
-	return to_errno(the_control.apply(p.lock, p.sleep, edited).error());
+	return to_errno(the_control.apply(p.lock, p.sleep, edited, fields & NMIPROF_CPUS).error());
 }
 
 void nmiprof_core_settings(nmiprof_settings *out) noexcept

@@ -100,33 +100,36 @@ result<void> control::run(const update_lock &lock, const may_sleep &sleep, const
 	};
 	plan *fresh_plan = make_plan(sleep, s, no_cpu);
 	profile_buffer *fresh_buffer = nullptr;
-	bool ok = fresh_plan;
+	errc failed = fresh_plan ? errc::ok : errc::no_memory;
 
-	if (ok && fresh_plan->sampled() == 0) {
-		plan::destroy(sleep, fresh_plan);
-		shim_log_refused("cpus: all of them are offline");
-		return errc::no_device;
-	}
-	if (ok && !(the_profile.shape(lock) == shape)) {
+	if (fresh_plan && fresh_plan->sampled() == 0)
+		failed = errc::no_device;
+	if (failed == errc::ok && !(the_profile.shape(lock) == shape)) {
 		fresh_buffer = the_profile.prepare(sleep, shape, sampled);
-		ok = fresh_buffer;
+		failed = fresh_buffer ? errc::ok : errc::no_memory;
 	} else {
 		// Slabs that turn out not to be needed do no harm.
-		for (unsigned int cpu = 0; ok && cpu < shim_nr_cpu_ids(); cpu++)
+		for (unsigned int cpu = 0; failed == errc::ok && cpu < shim_nr_cpu_ids(); cpu++)
 			if (sampled(cpu))
-				ok = static_cast<bool>(the_profile.add_cpu(lock, sleep, cpu));
+				failed = the_profile.add_cpu(lock, sleep, cpu).error();
 	}
-	if (ok && !on_) {
+	if (failed == errc::ok && !on_) {
 		auto added = handlers.add(lock, sleep, "profile", profile::on_nmi, &the_profile);
 
-		ok = static_cast<bool>(added);
+		failed = added.error();
 		handler_ = added.value();
 	}
-	if (!ok) {
+	if (failed != errc::ok) {
 		plan::destroy(sleep, fresh_plan);
 		profile_buffer::destroy(sleep, fresh_buffer);
-		shim_log_refused("no memory for the profile of %u CPUs", count_present(s));
-		return errc::no_memory;
+		if (failed == errc::no_memory)
+			shim_log_refused("no memory for the profile of %u CPUs", count_present(s));
+		else if (failed == errc::no_device)
+			shim_log_refused("cpus: all of them are offline");
+		else
+			shim_log_refused(
+				"enable: the handler registry is full, or has another \"profile\"");
+		return failed;
 	}
 
 	// Nothing below can fail.
@@ -145,14 +148,15 @@ result<void> control::run(const update_lock &lock, const may_sleep &sleep, const
 	return {};
 }
 
-result<void> control::apply(const update_lock &lock, const may_sleep &sleep,
-			    const settings &s) noexcept
+result<void> control::apply(const update_lock &lock, const may_sleep &sleep, const settings &s,
+			    bool cpus_given) noexcept
 {
 	auto shape = validate(s);
 
 	if (!shape)
 		return shape.error();
-	for (unsigned int cpu = 0; !s.all_cpus && cpu < shim_nr_cpu_ids(); cpu++)
+	// Of a list that was given before, CPUs may have gone offline since.
+	for (unsigned int cpu = 0; cpus_given && !s.all_cpus && cpu < shim_nr_cpu_ids(); cpu++)
 		if (s.cpus.has(cpu) && !shim_cpu_online(cpu)) {
 			shim_log_refused("cpus: CPU %u is offline", cpu);
 			return errc::no_device;

@@ -35,9 +35,10 @@ class control {
 	void init(const may_sleep &, kstd::uint64_t text_start, kstd::uint64_t text_end,
 		  const memory_limits &limits) noexcept;
 
-	// errc: range, invalid, no_device, no_memory. CPUs held.
-	kstd::result<void> apply(const update_lock &, const may_sleep &,
-				 const settings &wanted) noexcept;
+	// cpus_given: the CPU list is new, and must name online CPUs only. errc: range,
+	// invalid, no_device, no_memory. CPUs held.
+	kstd::result<void> apply(const update_lock &, const may_sleep &, const settings &wanted,
+				 bool cpus_given) noexcept;
 	const settings &current(const update_lock &) const noexcept
 	{
 		return settings_;

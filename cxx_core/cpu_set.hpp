@@ -19,6 +19,8 @@ class cpu_set {
 	{
 		for (unsigned int i = 0; i < max_cpus / 64; i++)
 			words_[i] = i < (bits + 63) / 64 ? words[i] : 0;
+		if (bits % 64)
+			words_[bits / 64] &= (kstd::uint64_t{1} << bits % 64) - 1;
 	}
 	const kstd::uint64_t *words() const noexcept
 	{

@@ -78,19 +78,22 @@ void nmi_timer::send(const irq_context &ctx, nmiprof_cpu &target, claim_state as
 	due.sent_at.set(shim_now_ns()); // S3
 }
 
-void nmi_timer::serve(const irq_context &ctx, nmiprof_cpu &target, u64 now, u64 slack,
+// False: it is not due.
+bool nmi_timer::serve(const irq_context &ctx, nmiprof_cpu &target, u64 now, u64 slack,
 		      bool self) noexcept
 {
 	deadline &due = target.due;
 
-	if (!due.overdue(now, slack) || !due.try_begin())
-		return;
-	// Somebody else may have served it since overdue() looked.
+	if (!due.overdue(now, slack))
+		return false;
+	if (!due.try_begin())
+		return true; // somebody is at it
 	if (const u64 periods = due.overdue(now, slack) ? due.take_due(now) : 0) {
 		due.skipped_overrun.add(periods - 1);
 		send(ctx, target, self ? claim_state::asked_by_self : claim_state::asked);
 	}
 	due.end();
+	return true;
 }
 
 kstd::uint64_t nmi_timer::tick(const irq_context &ctx, unsigned int self, u64 now) noexcept
@@ -100,19 +103,16 @@ kstd::uint64_t nmi_timer::tick(const irq_context &ctx, unsigned int self, u64 no
 	if (!p || p->serves(self) == plan::nobody || halted_.load_relaxed())
 		return 0;
 
-	u64 slack = p->helps_only(self) ? p->slack_ns() : 0;
+	// A ring of one without a backup: nobody else can send.
+	const bool alone = p->serves(self) == self && !p->helps_only(self);
 	unsigned int target = p->serves(self);
 
-	// Bounded: the ring is walked once. `target` == first again only when all
-	// of it is overdue and `self` is not part of it.
+	// On along the ring as long as the next one is due, once around at most.
 	do {
-		nmiprof_cpu &c = *shim_cpu_state(target);
+		const bool to_self = target == self;
+		const u64 slack = to_self && !alone ? p->self_slack_ns() : 0;
 
-		if (slack && !c.due.overdue(now, slack))
-			break;
-		serve(ctx, c, now, slack, target == self);
-		slack = p->slack_ns();
-		if (target == self)
+		if (!serve(ctx, *shim_cpu_state(target), now, slack, to_self) || to_self)
 			break;
 		target = p->serves(target);
 	} while (target != p->serves(self));

@@ -2,11 +2,11 @@
 // nmi_timer: an NMI source without a PMU (spec C). A timer on one CPU sends NMIs
 // to another, so that a CPU that spins with interrupts off is still sampled.
 //
-// The sampled CPUs form a ring; each serves the next one. A CPU that is blocked
-// does not serve, so its successor falls overdue; the nearest CPU before it that
-// still runs goes on along the ring, serving all that is overdue, up to and with
-// the first CPU that is served anyway. One CPU outside the ring, when there is
-// one, is the backup: it looks too, for the case that the whole ring is blocked.
+// The sampled CPUs form a ring, due one after the other within a period; each serves
+// the next one. A CPU that is blocked does not serve, so its successor falls overdue;
+// the nearest CPU before it that still runs goes on along the ring, serving all that is
+// due, up to the first CPU that has been served. One CPU outside the ring, when there
+// is one, is the backup: it looks too, for the case that the whole ring is blocked.
 // Last resort, and the only way on a machine with one CPU: an NMI to oneself,
 // which shows what the timer interrupt interrupted and is therefore blind to code
 // that runs with interrupts off.
@@ -78,16 +78,17 @@ class plan {
 	{
 		return role_[cpu].serves;
 	}
-	// Only for one that is overdue: somebody else serves it in time.
+	// Only if it is due still: somebody else serves it in time.
 	bool helps_only(u32 cpu) const noexcept
 	{
 		return role_[cpu].helps_only;
 	}
-	// After this long beyond its deadline a CPU's own sender is taken to be
-	// blocked.
-	u64 slack_ns() const noexcept
+	// So long beyond its deadline a CPU sends to itself, which shows less than an
+	// NMI from another one. Half of the time from one deadline of the ring to the
+	// next, as it comes to look that much after its own.
+	u64 self_slack_ns() const noexcept
 	{
-		return period_ns_ / 4;
+		return period_ns_ / (2 * u64{sampled_});
 	}
 
       private:
@@ -143,7 +144,7 @@ class nmi_timer {
 	}
 
       private:
-	void serve(const irq_context &, nmiprof_cpu &target, u64 now, u64 slack,
+	bool serve(const irq_context &, nmiprof_cpu &target, u64 now, u64 slack,
 		   bool self) noexcept;
 	void send(const irq_context &, nmiprof_cpu &target, claim_state asked) noexcept;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "profile_buffer.hpp"
 
+#include "report.hpp"
 #include "shim/cpu.h"
 #include "shim/memory.h"
 
@@ -14,13 +15,14 @@ namespace {
 
 constexpr kstd::uint32_t first_automatic_shift = 4; // functions are aligned to 16 bytes
 
-// Live, spare and the sum that is handed out (two words of a bin each).
+// The live buffer, the spare, and the report that is handed out.
 bool fits(const geometry &g, uint64_t cpus, const memory_limits &limits) noexcept
 {
-	const uint64_t each = sizeof(slab) + g.bins_bytes();
-	const uint64_t all = (2 * cpus + 1) * each;
+	const uint64_t buffer =
+		cpus * sizeof(slab) + (g.how == layout::shared ? 1 : cpus) * g.bins_bytes();
 
-	return all <= kstd::min(cpus * limits.per_cpu, limits.total);
+	return 2 * buffer + report::bytes(g, cpus) <=
+	       kstd::min(cpus * limits.per_cpu, limits.total);
 }
 
 geometry shape_of(uint64_t start, uint64_t end, kstd::uint32_t shift, layout how) noexcept
@@ -64,7 +66,7 @@ profile_buffer *profile_buffer::make(const may_sleep &, const geometry &g) noexc
 	auto *b = new (kstd::here{memory}) profile_buffer;
 
 	b->shape_ = g;
-	if (g.how == layout::shared) {
+	if (g.how == layout::shared && g.nbins) {
 		b->shared_bins_ = static_cast<bin *>(shim_alloc(g.bins_bytes(), 0));
 		if (!b->shared_bins_) {
 			shim_free(b);

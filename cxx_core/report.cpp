@@ -39,7 +39,7 @@ void report::take(const may_sleep &, const profile_buffer &buffer) noexcept
 	for (u64 at = 0; at < shape_.nbins; at++) {
 		const profile_buffer::sum s = buffer.bin_sum(at);
 
-		bins_[at] = {static_cast<u32>(s.total), static_cast<u32>(s.irqs_off)};
+		bins_[at] = {s.total, s.irqs_off};
 		binned += bins_[at].total;
 	}
 	for (unsigned int cpu = 0; cpu < shim_nr_cpu_ids(); cpu++) {

@@ -23,6 +23,13 @@ class report {
 	static report *make(const may_sleep &, const geometry &shape, unsigned int slabs) noexcept;
 	static void destroy(const may_sleep &, report *r) noexcept;
 
+	// Memory of one.
+	static constexpr u64 bytes(const geometry &shape, u64 slabs) noexcept
+	{
+		return sizeof(report) + shape.nbins * sizeof(pair) +
+		       slabs * outside_table::entries * sizeof(row);
+	}
+
 	// Takes the sum of `buffer`. Of a live one: what it held at some moment of
 	// the walk for each bin.
 	void take(const may_sleep &, const profile_buffer &buffer) noexcept;
@@ -48,8 +55,9 @@ class report {
 	}
 
       private:
+	// Sums over CPUs: wider than the counters.
 	struct pair {
-		u32 total, irqs_off;
+		u64 total, irqs_off;
 	};
 	geometry shape_;
 	pair *bins_ = nullptr;
