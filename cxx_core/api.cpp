@@ -14,6 +14,8 @@ using kstd::to_errno;
 
 namespace {
 
+static_assert(terms <= NMIPROF_MAX_TERMS);
+
 // A copy to edit: larger than a kernel stack likes. Writer: update_lock.
 constinit settings edited;
 

@@ -33,23 +33,22 @@ class token {
 
 class rcu_read : token {
 	friend class rcu_read_guard;
-	friend class nmi_context;
-	friend class irq_context;
+	friend class atomic_context;
 	constexpr rcu_read() noexcept = default;
 };
 
 class preempt_off : token {
 	friend class preempt_guard;
-	friend class nmi_context;
-	friend class irq_context;
+	friend class atomic_context;
 	constexpr preempt_off() noexcept = default;
 };
 
-// In an NMI handler: preemption is off and, for a grace period, the handler is
-// a read section. Nothing here may wait, allocate or send.
-class nmi_context : token {
-	friend class entry;
-	constexpr nmi_context() noexcept = default;
+// What NMIs and hard interrupts have in common: preemption is off and, for a grace
+// period, they are read sections. Nothing in them may wait or allocate.
+class atomic_context : token {
+	friend class nmi_context;
+	friend class irq_context;
+	constexpr atomic_context() noexcept = default;
 	rcu_read read_;
 	preempt_off preempt_;
 
@@ -64,22 +63,16 @@ class nmi_context : token {
 	}
 };
 
+// In an NMI handler. Nothing here may send, either.
+class nmi_context : public atomic_context {
+	friend class entry;
+	constexpr nmi_context() noexcept = default;
+};
+
 // In a hard interrupt, interrupts off: NMIs still come.
-class irq_context : token {
+class irq_context : public atomic_context {
 	friend class entry;
 	constexpr irq_context() noexcept = default;
-	rcu_read read_;
-	preempt_off preempt_;
-
-      public:
-	constexpr operator const rcu_read &() const noexcept
-	{
-		return read_;
-	}
-	constexpr operator const preempt_off &() const noexcept
-	{
-		return preempt_;
-	}
 };
 
 // Process context, no lock held that forbids sleeping.

@@ -45,6 +45,9 @@ struct nmiprof_report_info {
 	shim_u64 samples, user, idle, out_of_range;
 };
 
+/* Room for the terms of the ledger. */
+#define NMIPROF_MAX_TERMS 32
+
 /* One handler on one CPU. */
 struct nmiprof_handler_stats {
 	shim_u64 invocations, claims, longest_ns;

@@ -19,7 +19,6 @@
 #include "internal.h"
 #include "nmiprof_core.h"
 
-#define MAX_TERMS 32
 #define MAX_NAME 32
 
 static struct dentry *dir;
@@ -202,7 +201,7 @@ static const struct file_operations profile_fops = {
 static int ledger_show(struct seq_file *m, void *unused)
 {
 	const unsigned int nr = nmiprof_core_terms();
-	shim_u64 terms[MAX_TERMS], total[MAX_TERMS] = { };
+	shim_u64 terms[NMIPROF_MAX_TERMS], total[NMIPROF_MAX_TERMS] = { };
 	unsigned int cpu, term;
 	int err;
 

@@ -12,7 +12,6 @@
 #include "internal.h"
 #include "nmiprof_core.h"
 
-#define MAX_TERMS 32
 #define ALL_CPUS (-1)
 
 /* A directory: one CPU's terms, or the sums. */
@@ -21,8 +20,8 @@ struct stats_dir {
 	int cpu; /* or ALL_CPUS */
 };
 
-static struct kobj_attribute term_attrs[MAX_TERMS];
-static struct attribute *term_attr_list[MAX_TERMS + 1];
+static struct kobj_attribute term_attrs[NMIPROF_MAX_TERMS];
+static struct attribute *term_attr_list[NMIPROF_MAX_TERMS + 1];
 static const struct attribute_group term_group = { .attrs = term_attr_list };
 
 static struct stats_dir *total;
@@ -32,7 +31,7 @@ static ssize_t term_show(struct kobject *kobj, struct kobj_attribute *attr, char
 {
 	const struct stats_dir *dir = container_of(kobj, struct stats_dir, kobj);
 	const unsigned int term = attr - term_attrs;
-	shim_u64 terms[MAX_TERMS], sum = 0;
+	shim_u64 terms[NMIPROF_MAX_TERMS], sum = 0;
 	unsigned int cpu;
 	int err;
 
@@ -111,9 +110,6 @@ int nmiprof_stats_add(struct kobject *parent)
 {
 	unsigned int term, cpu;
 
-	BUILD_BUG_ON(MAX_TERMS < 2);
-	if (WARN_ON(nmiprof_core_terms() > MAX_TERMS))
-		return -EINVAL;
 	for (term = 0; term < nmiprof_core_terms(); term++) {
 		struct kobj_attribute *attr = &term_attrs[term];
 
