@@ -408,6 +408,25 @@ TEST_F(control_test, suspend_and_resume)
 	check_ledger();
 }
 
+TEST_F(control_test, no_nmi_is_on_its_way_when_a_stop_returns)
+{
+	m().ipi_ns = 90 * us;
+	ASSERT_EQ(set_rate(100'000), 0);
+	for (int i = 0; i < 20; i++) {
+		ASSERT_EQ(enable(), 0);
+		m().run(1 * ms + u64(i) * 7 * us);
+		i & 1 ? suspend() : disable();
+		EXPECT_EQ(m().in_flight, 0u);
+		EXPECT_EQ(ledger_of_all()[term::outstanding], 0u);
+		EXPECT_EQ(ledger_of_all()[term::lost_timeout], 0u);
+		check_ledger();
+		if (i & 1) {
+			resume();
+			disable();
+		}
+	}
+}
+
 TEST_F(control_test, suspend_while_off)
 {
 	suspend();

@@ -635,6 +635,25 @@ TEST_F(nmi_timer_test, an_nmi_that_does_not_come_before_offline_is_lost_by_name)
 	check_ledger();
 }
 
+// Between the last look of its callback and the end, a CPU is offline but in the plan.
+TEST_F(nmi_timer_test, nothing_is_sent_to_a_cpu_that_is_gone)
+{
+	follow_all();
+	m().run(3 * period + 1 * us);
+	m().block(2);
+	m().cpus[2].online = false;
+	const u64 sent = m().cpus[2].sent;
+	m().run(10 * period);
+	EXPECT_EQ(m().cpus[2].sent, sent);
+	EXPECT_NEAR(double(ledger_of(2)[term::skipped_offline]), 10, 1);
+	check_ledger();
+	m().cpus[2].online = true;
+	m().unblock(2);
+	m().run(2 * period);
+	expect_every_period(all(), 20);
+	check_ledger();
+}
+
 TEST_F(nmi_timer_test, the_last_sampled_cpu_goes_offline)
 {
 	ASSERT_EQ(set_rate(1000), 0);

@@ -150,6 +150,9 @@ TEST_F(profile_test, after_a_stop_the_samples_can_be_drained)
 	EXPECT_EQ(drain().info.samples, 20u);
 	EXPECT_EQ(drain().info.samples, 0u);
 	check_ledger();
+	updating u;
+	for (unsigned int cpu = 0; cpu < 4; cpu++)
+		EXPECT_EQ(state(cpu).slab.read(u.lock), nullptr) << "a drain does not start it again";
 }
 
 TEST_F(profile_test, a_pause_keeps_the_samples_for_one_drain)

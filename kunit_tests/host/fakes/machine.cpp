@@ -107,7 +107,8 @@ void machine::run_until(u64 at)
 			now = e.at;
 		dispatch(e);
 	}
-	now = at;
+	if (now < at) // an event may have taken time itself
+		now = at;
 }
 
 void machine::dispatch(const event &e)
