@@ -6,8 +6,14 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-void use(irq_context &a, const irq_context &) { static_cast<void>(a); }
+void use(irq_context &a, const irq_context &)
+{
+	static_cast<void>(a);
+}
 #endif
 #ifdef MISUSE
-void use(irq_context &a, const irq_context &b) { a = b; }
+void use(irq_context &a, const irq_context &b)
+{
+	a = b;
+}
 #endif

@@ -6,8 +6,14 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-void use(may_sleep &a, const may_sleep &) { static_cast<void>(a); }
+void use(may_sleep &a, const may_sleep &)
+{
+	static_cast<void>(a);
+}
 #endif
 #ifdef MISUSE
-void use(may_sleep &a, const may_sleep &b) { a = b; }
+void use(may_sleep &a, const may_sleep &b)
+{
+	a = b;
+}
 #endif

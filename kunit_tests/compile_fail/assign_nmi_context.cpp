@@ -6,8 +6,14 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-void use(nmi_context &a, const nmi_context &) { static_cast<void>(a); }
+void use(nmi_context &a, const nmi_context &)
+{
+	static_cast<void>(a);
+}
 #endif
 #ifdef MISUSE
-void use(nmi_context &a, const nmi_context &b) { a = b; }
+void use(nmi_context &a, const nmi_context &b)
+{
+	a = b;
+}
 #endif

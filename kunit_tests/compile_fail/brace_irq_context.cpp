@@ -7,9 +7,15 @@ using namespace nmiprof;
 
 #ifndef MISUSE
 void take(const irq_context &);
-void use() { take(entry::irq()); }
+void use()
+{
+	take(entry::irq());
+}
 #endif
 #ifdef MISUSE
 void take(const irq_context &);
-void use() { take(irq_context{}); }
+void use()
+{
+	take(irq_context{});
+}
 #endif

@@ -7,9 +7,15 @@ using namespace nmiprof;
 
 #ifndef MISUSE
 void take(const may_sleep &);
-void use() { take(entry::process()); }
+void use()
+{
+	take(entry::process());
+}
 #endif
 #ifdef MISUSE
 void take(const may_sleep &);
-void use() { take(may_sleep{}); }
+void use()
+{
+	take(may_sleep{});
+}
 #endif

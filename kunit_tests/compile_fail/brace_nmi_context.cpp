@@ -7,9 +7,15 @@ using namespace nmiprof;
 
 #ifndef MISUSE
 void take(const nmi_context &);
-void use() { take(entry::nmi()); }
+void use()
+{
+	take(entry::nmi());
+}
 #endif
 #ifdef MISUSE
 void take(const nmi_context &);
-void use() { take(nmi_context{}); }
+void use()
+{
+	take(nmi_context{});
+}
 #endif

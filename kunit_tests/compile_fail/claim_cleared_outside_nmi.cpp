@@ -8,8 +8,14 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-void use(claim_flag &f, const nmi_context &nmi) { f.clear(nmi); }
+void use(claim_flag &f, const nmi_context &nmi)
+{
+	f.clear(nmi);
+}
 #endif
 #ifdef MISUSE
-void use(claim_flag &f, const may_sleep &sleep) { f.clear(sleep); }
+void use(claim_flag &f, const may_sleep &sleep)
+{
+	f.clear(sleep);
+}
 #endif

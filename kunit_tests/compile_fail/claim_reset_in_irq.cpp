@@ -8,8 +8,14 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-bool use(claim_flag &f, const may_sleep &sleep) { return f.reset(sleep); }
+bool use(claim_flag &f, const may_sleep &sleep)
+{
+	return f.reset(sleep);
+}
 #endif
 #ifdef MISUSE
-bool use(claim_flag &f, const irq_context &irq) { return f.reset(irq); }
+bool use(claim_flag &f, const irq_context &irq)
+{
+	return f.reset(irq);
+}
 #endif

@@ -8,8 +8,14 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-bool use(claim_flag &f, const irq_context &irq) { return f.try_set(irq, claim_state::asked); }
+bool use(claim_flag &f, const irq_context &irq)
+{
+	return f.try_set(irq, claim_state::asked);
+}
 #endif
 #ifdef MISUSE
-bool use(claim_flag &f, const nmi_context &nmi) { return f.try_set(nmi, claim_state::asked); }
+bool use(claim_flag &f, const nmi_context &nmi)
+{
+	return f.try_set(nmi, claim_state::asked);
+}
 #endif

@@ -6,8 +6,16 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-void use(const irq_context &token) { const irq_context &same = token; static_cast<void>(same); }
+void use(const irq_context &token)
+{
+	const irq_context &same = token;
+	static_cast<void>(same);
+}
 #endif
 #ifdef MISUSE
-void use(const irq_context &token) { const irq_context copy = token; static_cast<void>(copy); }
+void use(const irq_context &token)
+{
+	const irq_context copy = token;
+	static_cast<void>(copy);
+}
 #endif

@@ -6,8 +6,16 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-void use(const may_sleep &token) { const may_sleep &same = token; static_cast<void>(same); }
+void use(const may_sleep &token)
+{
+	const may_sleep &same = token;
+	static_cast<void>(same);
+}
 #endif
 #ifdef MISUSE
-void use(const may_sleep &token) { const may_sleep copy = token; static_cast<void>(copy); }
+void use(const may_sleep &token)
+{
+	const may_sleep copy = token;
+	static_cast<void>(copy);
+}
 #endif

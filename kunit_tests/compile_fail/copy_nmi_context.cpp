@@ -6,8 +6,16 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-void use(const nmi_context &token) { const nmi_context &same = token; static_cast<void>(same); }
+void use(const nmi_context &token)
+{
+	const nmi_context &same = token;
+	static_cast<void>(same);
+}
 #endif
 #ifdef MISUSE
-void use(const nmi_context &token) { const nmi_context copy = token; static_cast<void>(copy); }
+void use(const nmi_context &token)
+{
+	const nmi_context copy = token;
+	static_cast<void>(copy);
+}
 #endif

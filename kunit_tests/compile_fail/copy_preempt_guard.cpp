@@ -6,8 +6,16 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-void use() { preempt_guard guard; preempt_guard another; }
+void use()
+{
+	preempt_guard guard;
+	preempt_guard another;
+}
 #endif
 #ifdef MISUSE
-void use() { preempt_guard guard; preempt_guard another(guard); }
+void use()
+{
+	preempt_guard guard;
+	preempt_guard another(guard);
+}
 #endif

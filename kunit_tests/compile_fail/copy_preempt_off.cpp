@@ -6,8 +6,18 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-void use() { preempt_guard guard; const preempt_off &token = guard; static_cast<void>(token); }
+void use()
+{
+	preempt_guard guard;
+	const preempt_off &token = guard;
+	static_cast<void>(token);
+}
 #endif
 #ifdef MISUSE
-void use() { preempt_guard guard; const preempt_off token = guard; static_cast<void>(token); }
+void use()
+{
+	preempt_guard guard;
+	const preempt_off token = guard;
+	static_cast<void>(token);
+}
 #endif

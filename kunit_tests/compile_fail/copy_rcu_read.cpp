@@ -6,8 +6,18 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-void use() { rcu_read_guard guard; const rcu_read &token = guard; static_cast<void>(token); }
+void use()
+{
+	rcu_read_guard guard;
+	const rcu_read &token = guard;
+	static_cast<void>(token);
+}
 #endif
 #ifdef MISUSE
-void use() { rcu_read_guard guard; const rcu_read token = guard; static_cast<void>(token); }
+void use()
+{
+	rcu_read_guard guard;
+	const rcu_read token = guard;
+	static_cast<void>(token);
+}
 #endif

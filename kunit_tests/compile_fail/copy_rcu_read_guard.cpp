@@ -6,8 +6,16 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-void use() { rcu_read_guard guard; rcu_read_guard another; }
+void use()
+{
+	rcu_read_guard guard;
+	rcu_read_guard another;
+}
 #endif
 #ifdef MISUSE
-void use() { rcu_read_guard guard; rcu_read_guard another(guard); }
+void use()
+{
+	rcu_read_guard guard;
+	rcu_read_guard another(guard);
+}
 #endif

@@ -6,8 +6,15 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-void use(const may_sleep &sleep) { update_lock lock(sleep); }
+void use(const may_sleep &sleep)
+{
+	update_lock lock(sleep);
+}
 #endif
 #ifdef MISUSE
-void use(const may_sleep &sleep) { update_lock lock(sleep); update_lock again(lock); }
+void use(const may_sleep &sleep)
+{
+	update_lock lock(sleep);
+	update_lock again(lock);
+}
 #endif

@@ -6,10 +6,20 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-struct holder { const irq_context &token; };
-void use(const irq_context &token) { const holder h = {token}; static_cast<void>(h); }
+struct holder {
+	const irq_context &token;
+};
+void use(const irq_context &token)
+{
+	const holder h = {token};
+	static_cast<void>(h);
+}
 #endif
 #ifdef MISUSE
 struct forged : irq_context {};
-void use() { forged f; static_cast<void>(f); }
+void use()
+{
+	forged f;
+	static_cast<void>(f);
+}
 #endif

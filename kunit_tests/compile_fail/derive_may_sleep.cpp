@@ -6,10 +6,20 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-struct holder { const may_sleep &token; };
-void use(const may_sleep &token) { const holder h = {token}; static_cast<void>(h); }
+struct holder {
+	const may_sleep &token;
+};
+void use(const may_sleep &token)
+{
+	const holder h = {token};
+	static_cast<void>(h);
+}
 #endif
 #ifdef MISUSE
 struct forged : may_sleep {};
-void use() { forged f; static_cast<void>(f); }
+void use()
+{
+	forged f;
+	static_cast<void>(f);
+}
 #endif

@@ -8,8 +8,14 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-auto use(const nmi_context &nmi, nmiprof_cpu &cpu) { return handlers.dispatch(nmi, cpu); }
+auto use(const nmi_context &nmi, nmiprof_cpu &cpu)
+{
+	return handlers.dispatch(nmi, cpu);
+}
 #endif
 #ifdef MISUSE
-auto use(const may_sleep &sleep, nmiprof_cpu &cpu) { return handlers.dispatch(sleep, cpu); }
+auto use(const may_sleep &sleep, nmiprof_cpu &cpu)
+{
+	return handlers.dispatch(sleep, cpu);
+}
 #endif

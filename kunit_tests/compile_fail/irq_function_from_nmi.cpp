@@ -7,9 +7,15 @@ using namespace nmiprof;
 
 #ifndef MISUSE
 void send(const irq_context &);
-void use(const irq_context &irq) { send(irq); }
+void use(const irq_context &irq)
+{
+	send(irq);
+}
 #endif
 #ifdef MISUSE
 void send(const irq_context &);
-void use(const nmi_context &nmi) { send(nmi); }
+void use(const nmi_context &nmi)
+{
+	send(nmi);
+}
 #endif

@@ -7,9 +7,16 @@ using namespace nmiprof;
 
 #ifndef MISUSE
 void take(const preempt_off &);
-void use() { preempt_guard guard; take(guard); }
+void use()
+{
+	preempt_guard guard;
+	take(guard);
+}
 #endif
 #ifdef MISUSE
 void take(const preempt_off &);
-void use() { take(preempt_off()); }
+void use()
+{
+	take(preempt_off());
+}
 #endif

@@ -7,9 +7,16 @@ using namespace nmiprof;
 
 #ifndef MISUSE
 void take(const rcu_read &);
-void use() { rcu_read_guard guard; take(guard); }
+void use()
+{
+	rcu_read_guard guard;
+	take(guard);
+}
 #endif
 #ifdef MISUSE
 void take(const rcu_read &);
-void use() { take(rcu_read()); }
+void use()
+{
+	take(rcu_read());
+}
 #endif

@@ -7,8 +7,15 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-irq_context &&use(irq_context &token) { return kstd::move(token); }
+irq_context &&use(irq_context &token)
+{
+	return kstd::move(token);
+}
 #endif
 #ifdef MISUSE
-void use(irq_context &token) { const irq_context moved(kstd::move(token)); static_cast<void>(moved); }
+void use(irq_context &token)
+{
+	const irq_context moved(kstd::move(token));
+	static_cast<void>(moved);
+}
 #endif

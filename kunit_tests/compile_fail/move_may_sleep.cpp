@@ -7,8 +7,15 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-may_sleep &&use(may_sleep &token) { return kstd::move(token); }
+may_sleep &&use(may_sleep &token)
+{
+	return kstd::move(token);
+}
 #endif
 #ifdef MISUSE
-void use(may_sleep &token) { const may_sleep moved(kstd::move(token)); static_cast<void>(moved); }
+void use(may_sleep &token)
+{
+	const may_sleep moved(kstd::move(token));
+	static_cast<void>(moved);
+}
 #endif

@@ -7,8 +7,15 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-nmi_context &&use(nmi_context &token) { return kstd::move(token); }
+nmi_context &&use(nmi_context &token)
+{
+	return kstd::move(token);
+}
 #endif
 #ifdef MISUSE
-void use(nmi_context &token) { const nmi_context moved(kstd::move(token)); static_cast<void>(moved); }
+void use(nmi_context &token)
+{
+	const nmi_context moved(kstd::move(token));
+	static_cast<void>(moved);
+}
 #endif

@@ -7,8 +7,16 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-void use() { preempt_guard guard; static_cast<void>(guard); }
+void use()
+{
+	preempt_guard guard;
+	static_cast<void>(guard);
+}
 #endif
 #ifdef MISUSE
-void use() { preempt_guard guard; preempt_guard another(kstd::move(guard)); }
+void use()
+{
+	preempt_guard guard;
+	preempt_guard another(kstd::move(guard));
+}
 #endif

@@ -7,8 +7,16 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-void use() { rcu_read_guard guard; static_cast<void>(guard); }
+void use()
+{
+	rcu_read_guard guard;
+	static_cast<void>(guard);
+}
 #endif
 #ifdef MISUSE
-void use() { rcu_read_guard guard; rcu_read_guard another(kstd::move(guard)); }
+void use()
+{
+	rcu_read_guard guard;
+	rcu_read_guard another(kstd::move(guard));
+}
 #endif

@@ -7,9 +7,15 @@ using namespace nmiprof;
 
 #ifndef MISUSE
 void in_irq(const irq_context &);
-void use() { in_irq(entry::irq()); }
+void use()
+{
+	in_irq(entry::irq());
+}
 #endif
 #ifdef MISUSE
 void in_nmi(const nmi_context &);
-void use() { in_nmi(entry::irq()); }
+void use()
+{
+	in_nmi(entry::irq());
+}
 #endif

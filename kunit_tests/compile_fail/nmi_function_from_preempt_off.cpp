@@ -7,9 +7,15 @@ using namespace nmiprof;
 
 #ifndef MISUSE
 void in_nmi(const preempt_off &);
-void use(const preempt_guard &guard) { in_nmi(guard); }
+void use(const preempt_guard &guard)
+{
+	in_nmi(guard);
+}
 #endif
 #ifdef MISUSE
 void in_nmi(const nmi_context &);
-void use(const preempt_guard &guard) { in_nmi(guard); }
+void use(const preempt_guard &guard)
+{
+	in_nmi(guard);
+}
 #endif

@@ -7,9 +7,15 @@ using namespace nmiprof;
 
 #ifndef MISUSE
 void in_nmi(const nmi_context &);
-void use(const nmi_context &nmi) { in_nmi(nmi); }
+void use(const nmi_context &nmi)
+{
+	in_nmi(nmi);
+}
 #endif
 #ifdef MISUSE
 void in_nmi(const nmi_context &);
-void use() { in_nmi(); }
+void use()
+{
+	in_nmi();
+}
 #endif

@@ -7,9 +7,16 @@ using namespace nmiprof;
 
 #ifndef MISUSE
 void touch(const preempt_off &);
-void use(const may_sleep &) { preempt_guard guard; touch(guard); }
+void use(const may_sleep &)
+{
+	preempt_guard guard;
+	touch(guard);
+}
 #endif
 #ifdef MISUSE
 void touch(const preempt_off &);
-void use(const may_sleep &sleep) { touch(sleep); }
+void use(const may_sleep &sleep)
+{
+	touch(sleep);
+}
 #endif

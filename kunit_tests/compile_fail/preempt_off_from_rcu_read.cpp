@@ -7,9 +7,17 @@ using namespace nmiprof;
 
 #ifndef MISUSE
 void touch(const preempt_off &);
-void use() { preempt_guard guard; touch(guard); }
+void use()
+{
+	preempt_guard guard;
+	touch(guard);
+}
 #endif
 #ifdef MISUSE
 void touch(const preempt_off &);
-void use() { rcu_read_guard guard; touch(guard); }
+void use()
+{
+	rcu_read_guard guard;
+	touch(guard);
+}
 #endif

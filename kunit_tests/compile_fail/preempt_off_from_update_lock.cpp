@@ -7,9 +7,16 @@ using namespace nmiprof;
 
 #ifndef MISUSE
 void touch(const preempt_off &);
-void use(const update_lock &) { preempt_guard guard; touch(guard); }
+void use(const update_lock &)
+{
+	preempt_guard guard;
+	touch(guard);
+}
 #endif
 #ifdef MISUSE
 void touch(const preempt_off &);
-void use(const update_lock &lock) { touch(lock); }
+void use(const update_lock &lock)
+{
+	touch(lock);
+}
 #endif

@@ -6,8 +6,14 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-void use(rcu_ptr<int> &p, const update_lock &lock, int *fresh) { p.publish(lock, fresh); }
+void use(rcu_ptr<int> &p, const update_lock &lock, int *fresh)
+{
+	p.publish(lock, fresh);
+}
 #endif
 #ifdef MISUSE
-void use(rcu_ptr<int> &p, const update_lock &, int *fresh) { p = fresh; }
+void use(rcu_ptr<int> &p, const update_lock &, int *fresh)
+{
+	p = fresh;
+}
 #endif

@@ -6,8 +6,15 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-int *use(const rcu_ptr<int> &p) { rcu_read_guard guard; return p.read(guard); }
+int *use(const rcu_ptr<int> &p)
+{
+	rcu_read_guard guard;
+	return p.read(guard);
+}
 #endif
 #ifdef MISUSE
-int *use(const rcu_ptr<int> &p) { return p.read(); }
+int *use(const rcu_ptr<int> &p)
+{
+	return p.read();
+}
 #endif

@@ -6,8 +6,15 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-int *use(retired<int> &old, const may_sleep &sleep) { return old.reclaim(sleep); }
+int *use(retired<int> &old, const may_sleep &sleep)
+{
+	return old.reclaim(sleep);
+}
 #endif
 #ifdef MISUSE
-int *use(retired<int> &old) { rcu_read_guard guard; return old.reclaim(guard); }
+int *use(retired<int> &old)
+{
+	rcu_read_guard guard;
+	return old.reclaim(guard);
+}
 #endif

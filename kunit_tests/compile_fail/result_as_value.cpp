@@ -8,9 +8,16 @@ using namespace nmiprof;
 
 #ifndef MISUSE
 kstd::result<int> find();
-int use() { auto r = find(); return r ? r.value() : 0; }
+int use()
+{
+	auto r = find();
+	return r ? r.value() : 0;
+}
 #endif
 #ifdef MISUSE
 kstd::result<int> find();
-int use() { return find(); }
+int use()
+{
+	return find();
+}
 #endif

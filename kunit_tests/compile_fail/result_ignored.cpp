@@ -8,9 +8,15 @@ using namespace nmiprof;
 
 #ifndef MISUSE
 kstd::result<void> change();
-bool use() { return static_cast<bool>(change()); }
+bool use()
+{
+	return static_cast<bool>(change());
+}
 #endif
 #ifdef MISUSE
 kstd::result<void> change();
-void use() { change(); }
+void use()
+{
+	change();
+}
 #endif

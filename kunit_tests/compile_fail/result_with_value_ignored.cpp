@@ -8,9 +8,15 @@ using namespace nmiprof;
 
 #ifndef MISUSE
 kstd::result<int> find();
-bool use() { return static_cast<bool>(find()); }
+bool use()
+{
+	return static_cast<bool>(find());
+}
 #endif
 #ifdef MISUSE
 kstd::result<int> find();
-void use() { find(); }
+void use()
+{
+	find();
+}
 #endif

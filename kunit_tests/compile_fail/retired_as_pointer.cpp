@@ -7,9 +7,15 @@ using namespace nmiprof;
 
 #ifndef MISUSE
 void release(int *);
-void use(retired<int> &old, const may_sleep &sleep) { release(old.reclaim(sleep)); }
+void use(retired<int> &old, const may_sleep &sleep)
+{
+	release(old.reclaim(sleep));
+}
 #endif
 #ifdef MISUSE
 void release(int *);
-void use(retired<int> &old, const may_sleep &) { release(old); }
+void use(retired<int> &old, const may_sleep &)
+{
+	release(old);
+}
 #endif

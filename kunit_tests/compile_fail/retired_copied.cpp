@@ -6,7 +6,10 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-int *use(retired<int> &old, const may_sleep &sleep) { return old.reclaim(sleep); }
+int *use(retired<int> &old, const may_sleep &sleep)
+{
+	return old.reclaim(sleep);
+}
 #endif
 #ifdef MISUSE
 int *use(retired<int> &old, const may_sleep &sleep)

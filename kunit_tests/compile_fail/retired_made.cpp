@@ -6,8 +6,14 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-retired<int> use(rcu_ptr<int> &p, const update_lock &lock) { return p.exchange(lock, nullptr); }
+retired<int> use(rcu_ptr<int> &p, const update_lock &lock)
+{
+	return p.exchange(lock, nullptr);
+}
 #endif
 #ifdef MISUSE
-retired<int> use(int *object) { return retired<int>(object); }
+retired<int> use(int *object)
+{
+	return retired<int>(object);
+}
 #endif

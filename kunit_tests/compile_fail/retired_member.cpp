@@ -6,10 +6,20 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-struct object { int value; };
-int use(retired<object> &old, const may_sleep &sleep) { return old.reclaim(sleep)->value; }
+struct object {
+	int value;
+};
+int use(retired<object> &old, const may_sleep &sleep)
+{
+	return old.reclaim(sleep)->value;
+}
 #endif
 #ifdef MISUSE
-struct object { int value; };
-int use(retired<object> &old, const may_sleep &) { return old->value; }
+struct object {
+	int value;
+};
+int use(retired<object> &old, const may_sleep &)
+{
+	return old->value;
+}
 #endif

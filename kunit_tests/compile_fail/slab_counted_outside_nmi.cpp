@@ -8,8 +8,14 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-void use(slab &s, const nmi_context &nmi) { s.count(nmi, 0, 0); }
+void use(slab &s, const nmi_context &nmi)
+{
+	s.count(nmi, 0, 0);
+}
 #endif
 #ifdef MISUSE
-void use(slab &s, const irq_context &irq) { s.count(irq, 0, 0); }
+void use(slab &s, const irq_context &irq)
+{
+	s.count(irq, 0, 0);
+}
 #endif

@@ -7,9 +7,15 @@ using namespace nmiprof;
 
 #ifndef MISUSE
 void wait(const may_sleep &);
-void use() { wait(entry::process()); }
+void use()
+{
+	wait(entry::process());
+}
 #endif
 #ifdef MISUSE
 void wait(const may_sleep &);
-void use() { wait(entry::irq()); }
+void use()
+{
+	wait(entry::irq());
+}
 #endif

@@ -7,9 +7,16 @@ using namespace nmiprof;
 
 #ifndef MISUSE
 void wait(const may_sleep &);
-void use(const may_sleep &sleep) { wait(sleep); }
+void use(const may_sleep &sleep)
+{
+	wait(sleep);
+}
 #endif
 #ifdef MISUSE
 void wait(const may_sleep &);
-void use() { rcu_read_guard guard; wait(guard); }
+void use()
+{
+	rcu_read_guard guard;
+	wait(guard);
+}
 #endif

@@ -8,8 +8,14 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-unsigned long use(const irq_context &irq) { return the_timer.tick(irq, 0, 0); }
+unsigned long use(const irq_context &irq)
+{
+	return the_timer.tick(irq, 0, 0);
+}
 #endif
 #ifdef MISUSE
-unsigned long use(const may_sleep &sleep) { return the_timer.tick(sleep, 0, 0); }
+unsigned long use(const may_sleep &sleep)
+{
+	return the_timer.tick(sleep, 0, 0);
+}
 #endif

@@ -7,9 +7,16 @@ using namespace nmiprof;
 
 #ifndef MISUSE
 void change(const update_lock &);
-void use(const may_sleep &sleep) { const update_lock lock(sleep); change(lock); }
+void use(const may_sleep &sleep)
+{
+	const update_lock lock(sleep);
+	change(lock);
+}
 #endif
 #ifdef MISUSE
 void change(const update_lock &);
-void use(const may_sleep &sleep) { change(sleep); }
+void use(const may_sleep &sleep)
+{
+	change(sleep);
+}
 #endif

@@ -6,8 +6,14 @@
 using namespace nmiprof;
 
 #ifndef MISUSE
-void use() { update_lock lock(entry::process()); }
+void use()
+{
+	update_lock lock(entry::process());
+}
 #endif
 #ifdef MISUSE
-void use() { update_lock lock(entry::nmi()); }
+void use()
+{
+	update_lock lock(entry::nmi());
+}
 #endif

@@ -109,8 +109,8 @@ TEST_F(claim_test, the_flag_stays_up_while_handlers_run)
 				  in_irq another_cpu;
 
 				  look.outstanding = look.cpu->claim.outstanding();
-				  look.again_possible = look.cpu->claim.try_set(
-					  another_cpu.token, claim_state::asked);
+				  look.again_possible = look.cpu->claim.try_set(another_cpu.token,
+										claim_state::asked);
 				  return 0;
 			  },
 			  &s),
@@ -294,7 +294,8 @@ TEST_F(claim_test, self_sent_nmis_show_what_the_timer_interrupted)
 	ASSERT_GT(nmiprof_core_handler_add(
 			  "look",
 			  [](void *context, const nmiprof_nmi *nmi) -> unsigned int {
-				  *static_cast<nmiprof_nmi *>(context) = {nmi->regs, nmi->ip, nmi->how};
+				  *static_cast<nmiprof_nmi *>(context) = {nmi->regs, nmi->ip,
+									  nmi->how};
 				  return 0;
 			  },
 			  &seen),

@@ -287,7 +287,7 @@ TEST_F(control_test, each_failed_allocation_of_enable_leaves_everything_off)
 TEST_F(control_test, each_failed_allocation_of_a_change_leaves_everything_as_it_was)
 {
 	const std::function<int()> changes[] = {
-		[&] { return set_rate(500); },	   [&] { return set_granularity(64); },
+		[&] { return set_rate(500); },     [&] { return set_granularity(64); },
 		[&] { return set_layout(true); },  [&] { return set_cpus({1, 2}); },
 		[&] { return set_layout(false); }, [&] { return set_all_cpus(); },
 	};

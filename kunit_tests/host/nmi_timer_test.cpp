@@ -264,7 +264,8 @@ TEST_F(nmi_timer_test, another_one_takes_over_within_one_period)
 {
 	for (unsigned int cpus : {2u, 3u, 4u, 8u, 16u, 64u})
 		for (unsigned int blocked = 0; blocked < cpus; blocked += cpus / 2 + 1) {
-			SCOPED_TRACE(std::to_string(cpus) + " CPUs, blocked: " + std::to_string(blocked));
+			SCOPED_TRACE(std::to_string(cpus) +
+				     " CPUs, blocked: " + std::to_string(blocked));
 			reboot(cpus);
 			follow_all();
 			m().run(3 * period);
@@ -283,7 +284,8 @@ TEST_F(nmi_timer_test, a_chain_of_blocked_senders_is_stood_in_for)
 {
 	for (unsigned int length : {2u, 3u, 5u, 7u})
 		for (unsigned int first : {0u, 3u, 7u}) {
-			SCOPED_TRACE("length " + std::to_string(length) + " from " + std::to_string(first));
+			SCOPED_TRACE("length " + std::to_string(length) + " from " +
+				     std::to_string(first));
 			reboot(8);
 			follow_all();
 			m().run(3 * period);
@@ -299,7 +301,8 @@ TEST_F(nmi_timer_test, all_but_one_blocked)
 {
 	for (unsigned int cpus : {2u, 4u, 5u, 8u, 16u, 100u})
 		for (unsigned int running : {0u, cpus - 1, cpus / 2}) {
-			SCOPED_TRACE(std::to_string(cpus) + " CPUs, running: " + std::to_string(running));
+			SCOPED_TRACE(std::to_string(cpus) +
+				     " CPUs, running: " + std::to_string(running));
 			reboot(cpus);
 			follow_all();
 			m().run(3 * period);

@@ -319,7 +319,8 @@ TEST(geometry_test, a_given_granularity_is_taken_or_refused)
 		ASSERT_TRUE(g) << shift;
 		EXPECT_EQ(g.value(), (geometry{base, mib >> shift, shift, layout::per_cpu}));
 	}
-	for (u64 bad : {u64{3}, u64{5}, u64{12}, u64{65535}, u64{65537}, ~u64{0}, (u64{1} << 63) + 1})
+	for (u64 bad :
+	     {u64{3}, u64{5}, u64{12}, u64{65535}, u64{65537}, ~u64{0}, (u64{1} << 63) + 1})
 		EXPECT_EQ(choose(1 * mib, 1, bad).error(), errc::invalid) << bad;
 	for (u64 bad : {1ULL, 2ULL, 1ULL << 17, 1ULL << 32, 1ULL << 63})
 		EXPECT_EQ(choose(1 * mib, 1, bad).error(), errc::range) << bad;
@@ -343,14 +344,16 @@ TEST(geometry_test, automatic_is_the_finest_from_16_bytes_on_that_fits)
 				auto g = choose(text, cpus, 0, 8 * mib, total);
 
 				if (!g) {
-					EXPECT_FALSE(choose(text, cpus, 1 << max_shift, 8 * mib, total));
+					EXPECT_FALSE(
+						choose(text, cpus, 1 << max_shift, 8 * mib, total));
 					continue;
 				}
 				const u32 shift = g.value().shift;
 
 				EXPECT_TRUE(choose(text, cpus, 1ULL << shift, 8 * mib, total));
 				if (shift > 4) {
-					EXPECT_EQ(choose(text, cpus, 1ULL << (shift - 1), 8 * mib, total)
+					EXPECT_EQ(choose(text, cpus, 1ULL << (shift - 1), 8 * mib,
+							 total)
 							  .error(),
 						  errc::range)
 						<< text << " " << cpus << " " << total;
@@ -381,7 +384,8 @@ TEST(geometry_test, either_limit_refuses)
 
 TEST(geometry_test, the_largest_limits_do_not_overflow)
 {
-	constexpr u64 all = std::numeric_limits<u32>::max() * mib; // what a module parameter can say
+	constexpr u64 all =
+		std::numeric_limits<u32>::max() * mib; // what a module parameter can say
 
 	for (unsigned int cpus : {1u, 4096u, 8192u})
 		EXPECT_TRUE(choose(32 * mib, cpus, 4, all, all)) << cpus;

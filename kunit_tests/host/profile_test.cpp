@@ -152,7 +152,8 @@ TEST_F(profile_test, after_a_stop_the_samples_can_be_drained)
 	check_ledger();
 	updating u;
 	for (unsigned int cpu = 0; cpu < 4; cpu++)
-		EXPECT_EQ(state(cpu).slab.read(u.lock), nullptr) << "a drain does not start it again";
+		EXPECT_EQ(state(cpu).slab.read(u.lock), nullptr)
+			<< "a drain does not start it again";
 }
 
 TEST_F(profile_test, a_pause_keeps_the_samples_for_one_drain)
@@ -269,7 +270,8 @@ TEST_F(profile_test, a_drain_stays_within_the_memory_limits)
 {
 	for (unsigned int cpus : {1u, 4u, 64u})
 		for (bool shared : {false, true})
-			for (u64 total : {cpus * 200 * 1024, cpus * 256 * 1024, cpus * 1024 * 1024}) {
+			for (u64 total :
+			     {cpus * 200 * 1024, cpus * 256 * 1024, cpus * 1024 * 1024}) {
 				boot(cpus, 8 * mib, total);
 				const u64 before = m().live_bytes;
 

@@ -335,8 +335,8 @@ TEST_F(registry_test, no_memory_changes_nothing)
 
 TEST_F(registry_test, removal_needs_no_memory_in_any_order)
 {
-	const std::vector<std::vector<unsigned int>> orders = {
-		{1, 2, 3}, {1, 3, 2}, {2, 1, 3}, {2, 3, 1}, {3, 1, 2}, {3, 2, 1}};
+	const std::vector<std::vector<unsigned int>> orders = {{1, 2, 3}, {1, 3, 2}, {2, 1, 3},
+							       {2, 3, 1}, {3, 1, 2}, {3, 2, 1}};
 
 	for (const auto &order : orders) {
 		probe p[3];

@@ -237,8 +237,7 @@ core_test::contents core_test::take(bool drain)
 			(at < c.info.bins ? c.bins : c.outside).push_back(row);
 	}
 	nmiprof_core_report_free(r);
-	EXPECT_EQ(c.info.samples,
-		  c.rows_total + c.info.user + c.info.idle + c.info.out_of_range);
+	EXPECT_EQ(c.info.samples, c.rows_total + c.info.user + c.info.idle + c.info.out_of_range);
 	return c;
 }
 

@@ -265,7 +265,8 @@ void machine::send(unsigned int cpu)
 {
 	sim::cpu &c = cpus[cpu];
 
-	EXPECT_TRUE(levels.back().kind == context::irq) << "NMI sent with interrupts on or from an NMI";
+	EXPECT_TRUE(levels.back().kind == context::irq)
+		<< "NMI sent with interrupts on or from an NMI";
 	EXPECT_TRUE(c.online) << "NMI sent to CPU " << cpu << ", which is offline";
 	c.sent++;
 	if (on_send)
@@ -361,7 +362,8 @@ void machine::cancel(unsigned int cpu)
 void machine::flush()
 {
 	for (unsigned int i = 0; i < cpus.size(); i++)
-		EXPECT_FALSE(cpus[i].online && cpus[i].blocked) << "waits for a blocked CPU for ever";
+		EXPECT_FALSE(cpus[i].online && cpus[i].blocked)
+			<< "waits for a blocked CPU for ever";
 	run(2 * ipi_ns);
 }
 
@@ -433,8 +435,8 @@ nmiprof_cpu *machine::state(unsigned int cpu)
 	if (cpu >= cpus.size() || !states_)
 		std::abort();
 	// Not possible: present never changes back, and what is not present is a hole.
-	return cpus[cpu].present ? reinterpret_cast<nmiprof_cpu *>(states_ + state_bytes_ * cpu) :
-				   nullptr;
+	return cpus[cpu].present ? reinterpret_cast<nmiprof_cpu *>(states_ + state_bytes_ * cpu)
+				 : nullptr;
 }
 
 // --- RCU ---
@@ -500,7 +502,8 @@ shim_u64 shim_cycles_per_ms(void) noexcept
 
 sim::cycles_t shim_cycles(void) noexcept
 {
-	return static_cast<sim::cycles_t>(current->now * sim::cycles_per_ns + current->extra_cycles);
+	return static_cast<sim::cycles_t>(current->now * sim::cycles_per_ns +
+					  current->extra_cycles);
 }
 
 void shim_rcu_read_lock(void) noexcept
@@ -581,7 +584,8 @@ void shim_cpu_relax(void) noexcept
 
 int shim_cpu_online(unsigned int cpu) noexcept
 {
-	return cpu < current->cpus.size() && current->cpus[cpu].online && current->cpus[cpu].present;
+	return cpu < current->cpus.size() && current->cpus[cpu].online &&
+	       current->cpus[cpu].present;
 }
 
 int shim_cpu_present(unsigned int cpu) noexcept
