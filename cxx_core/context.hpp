@@ -95,10 +95,12 @@ class rcu_read_guard {
 	rcu_read_guard(const rcu_read_guard &) = delete;
 	rcu_read_guard &operator=(const rcu_read_guard &) = delete;
 
-	operator const rcu_read &() const noexcept
+	operator const rcu_read &() const &noexcept
 	{
 		return token_;
 	}
+	// Of a temporary: what is read would outlive the section.
+	operator const rcu_read &() const && = delete;
 
       private:
 	rcu_read token_;
@@ -118,10 +120,11 @@ class preempt_guard {
 	preempt_guard(const preempt_guard &) = delete;
 	preempt_guard &operator=(const preempt_guard &) = delete;
 
-	operator const preempt_off &() const noexcept
+	operator const preempt_off &() const &noexcept
 	{
 		return token_;
 	}
+	operator const preempt_off &() const && = delete;
 
       private:
 	preempt_off token_;

@@ -196,6 +196,8 @@ void control::disable(const update_lock &lock, const may_sleep &sleep) noexcept
 result<void> control::cpu_online(const update_lock &lock, const may_sleep &sleep,
 				 unsigned int cpu) noexcept
 {
+	// Another module may have asked for a sample while the CPU went down.
+	the_timer.settle_cpu(lock, sleep, cpu);
 	if (!on_ || suspended_)
 		return {};
 	if (wanted(settings_, cpu) && !the_profile.add_cpu(lock, sleep, cpu)) {
@@ -221,7 +223,7 @@ result<void> control::cpu_offline(const update_lock &lock, const may_sleep &slee
 		the_timer.follow(lock, sleep, fresh);
 	}
 	// Still online here, so it still takes NMIs.
-	the_timer.settle_cpu(lock, sleep, cpu, nmi_timer::settle_for::offline);
+	the_timer.settle_cpu(lock, sleep, cpu);
 	return {};
 }
 
@@ -240,8 +242,10 @@ void control::resume(const update_lock &lock, const may_sleep &sleep) noexcept
 	// As enabling again: CPUs may have changed meanwhile.
 	auto shape = validate(settings_);
 
-	if (!shape || !run(lock, sleep, settings_, shape.value()))
-		shim_log_notice("sampling could not be resumed");
+	if (!shape || !run(lock, sleep, settings_, shape.value())) {
+		shim_log_notice("sampling could not be resumed after suspend: it is off");
+		disable(lock, sleep);
+	}
 }
 
 } // namespace nmiprof

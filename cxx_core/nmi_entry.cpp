@@ -4,6 +4,7 @@
 #include "core.hpp"
 #include "entry.hpp"
 #include "handler_table.hpp"
+#include "time.hpp"
 
 using namespace nmiprof;
 
@@ -85,12 +86,13 @@ extern "C" int nmiprof_core_on_unknown_nmi(nmiprof_cpu *cpu) noexcept
 		return 0;
 
 	const kstd::uint32_t since_handlers = shim_cycles() - cpu->handlers_ended.get();
-	const kstd::uint64_t since_sent = shim_now_ns() - cpu->due.sent_at.get();
+	const kstd::uint64_t sent_at = cpu->due.sent_at.get();
 	const bool soon_after_handlers =
 		since_handlers * kstd::uint64_t{1000} <= late_window_us * shim_cycles_per_ms() &&
-		since_sent < cycles_wrap_ns;
+		!long_ago(sent_at, cycles_wrap_ns);
 
-	if (!soon_after_handlers && !cpu->due.in_turn() && since_sent > late_window_us * 1000)
+	if (!soon_after_handlers && !cpu->due.in_turn() &&
+	    long_ago(sent_at, late_window_us * 1000))
 		return 0;
 	cpu->inside.write_begin();
 	cpu->late_credit.set(0);

@@ -6,6 +6,7 @@
 #include "shim/cpu.h"
 #include "shim/memory.h"
 #include "shim/timer.h"
+#include "time.hpp"
 
 namespace nmiprof {
 
@@ -18,7 +19,7 @@ namespace {
 // next: it is counted as lost and another one is sent.
 constexpr kstd::uint64_t lost_after_ns = 1'000'000'000;
 
-// How long to wait for the last NMI of a CPU: a second.
+// How long to wait for the last NMIs: a second.
 constexpr unsigned int settle_step_us = 100, settle_steps = 10'000;
 
 } // namespace
@@ -68,7 +69,7 @@ void nmi_timer::send(const irq_context &ctx, nmiprof_cpu &target, claim_state as
 	if constexpr (fault::late_flag)
 		shim_nmi_send(target.id);
 	if (!target.claim.try_set(ctx, asked)) { // S1
-		if (shim_now_ns() - due.sent_at.get() < lost_after_ns)
+		if (!long_ago(due.sent_at.get(), lost_after_ns))
 			return due.coalesced.inc();
 		due.lost_timeout.inc();
 	}
@@ -201,25 +202,44 @@ void nmi_timer::follow(const update_lock &lock, const may_sleep &sleep, plan *fr
 	plan::destroy(sleep, old);
 }
 
-void nmi_timer::settle_cpu(const update_lock &, const may_sleep &sleep, unsigned int cpu,
-			   settle_for why) noexcept
+// Waits, for a second at most, until outstanding() is false.
+template <class F> static void await(F outstanding) noexcept
+{
+	for (unsigned int i = 0; i < settle_steps && outstanding(); i++)
+		shim_sleep_us(settle_step_us);
+}
+
+// What is outstanding after that will not come.
+static void give_up(const may_sleep &sleep, nmiprof_cpu &c,
+		    kstd::local_counter<kstd::uint64_t> &lost) noexcept
+{
+	if (c.claim.reset(sleep))
+		in_turn(c.due, [&lost] { lost.inc(); });
+}
+
+void nmi_timer::settle_cpu(const update_lock &, const may_sleep &sleep, unsigned int cpu) noexcept
 {
 	nmiprof_cpu &c = *shim_cpu_state(cpu);
 
-	for (unsigned int i = 0; i < settle_steps && c.claim.outstanding(); i++)
-		shim_sleep_us(settle_step_us);
-	if (c.claim.reset(sleep))
-		in_turn(c.due, [&] {
-			(why == settle_for::offline ? c.due.lost_offline : c.due.lost_timeout)
-				.inc();
-		});
+	await([&c] { return c.claim.outstanding(); });
+	give_up(sleep, c, c.due.lost_offline);
 }
 
-void nmi_timer::settle(const update_lock &lock, const may_sleep &sleep) noexcept
+void nmi_timer::settle(const update_lock &, const may_sleep &sleep) noexcept
 {
-	for (unsigned int cpu = 0; cpu < shim_nr_cpu_ids(); cpu++)
-		if (shim_cpu_state(cpu))
-			settle_cpu(lock, sleep, cpu, settle_for::stop);
+	const auto each = [](auto f) {
+		for (unsigned int cpu = 0; cpu < shim_nr_cpu_ids(); cpu++)
+			if (nmiprof_cpu *c = shim_cpu_state(cpu))
+				f(*c);
+	};
+
+	await([&each] {
+		bool any = false;
+
+		each([&any](nmiprof_cpu &c) { any |= c.claim.outstanding(); });
+		return any;
+	});
+	each([&sleep](nmiprof_cpu &c) { give_up(sleep, c, c.due.lost_timeout); });
 	// One that another NMI overtook may still be on its way (claim.hpp, L1).
 	shim_sleep_us(2 * late_window_us);
 }

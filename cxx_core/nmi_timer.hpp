@@ -119,10 +119,9 @@ class nmi_timer {
 	// not come after a second is counted as lost_timeout.
 	void settle(const update_lock &, const may_sleep &) noexcept;
 
-	// The same for one CPU, which has no role any more.
-	enum class settle_for { stop, offline }; // counted as lost_timeout, lost_offline
-	void settle_cpu(const update_lock &, const may_sleep &, unsigned int cpu,
-			settle_for why) noexcept;
+	// The same for one CPU that goes offline and has no role any more, or has just
+	// come online. Counted as lost_offline.
+	void settle_cpu(const update_lock &, const may_sleep &, unsigned int cpu) noexcept;
 
 	// The timer interrupt of CPU `self` at `now` ns. Returns ns to the next one, 0: stop.
 	u64 tick(const irq_context &, unsigned int self, u64 now) noexcept;
