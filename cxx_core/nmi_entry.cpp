@@ -91,8 +91,7 @@ extern "C" int nmiprof_core_on_unknown_nmi(nmiprof_cpu *cpu) noexcept
 		since_handlers * kstd::uint64_t{1000} <= late_window_us * shim_cycles_per_ms() &&
 		!long_ago(sent_at, cycles_wrap_ns);
 
-	if (!soon_after_handlers && !cpu->due.in_turn() &&
-	    long_ago(sent_at, late_window_us * 1000))
+	if (!soon_after_handlers && !cpu->due.in_turn() && long_ago(sent_at, late_window_us * 1000))
 		return 0;
 	cpu->inside.write_begin();
 	cpu->late_credit.set(0);
