@@ -9,17 +9,17 @@
 //	target, NMI
 //	  T1  pending(): asked? Then this NMI is a tick, else it is not ours
 //	  T2  run the handlers
-//	  T3  note when they ended; grant one credit for a late arrival
+//	  T3  note when they ended: that is good for one late arrival
 //	  T4  clear(): asked -> free. Only now may the next one be sent, so none of
 //	      ours is ever latched behind another of ours
 //	  T5  return 1: exactly one event, else the kernel would swallow the next
 //	target, NMI that nobody claimed (NMI_UNKNOWN)
 //	  L1  our IPI can arrive after another NMI has used up its claim in T1..T4.
-//	      One such arrival is claimed for each credit, while S2 is under way or
+//	      One such arrival is claimed for each tick, while S2 is under way or
 //	      within `late_window` of S3 or of T3, and counted as late.
 //
 //	        S1                      T4
-//	free --------> asked, unsent --------> free, credit --L1--> free
+//	free --------> asked, unsent --------> free --L1--> free
 //	                 | S2                      ^
 //	                 v            T1..T4       |
 //	               asked, sent ----------------+

@@ -18,7 +18,6 @@ constexpr kstd::uint64_t cycles_wrap_ns = 500'000'000;
 {
 	cpu.handled.inc();
 	cpu.handlers_ended.set(handlers_ended); // T3
-	cpu.late_credit.set(1);
 	cpu.claim.clear(ctx); // T4
 	cpu.inside.write_end();
 	return 1; // T5
@@ -82,10 +81,12 @@ extern "C" int nmiprof_core_on_unknown_nmi(nmiprof_cpu *cpu) noexcept
 	const nmi_context &ctx = entry::nmi();
 
 	static_cast<void>(ctx);
-	if (!cpu->late_credit.get())
+	const kstd::uint32_t handlers_ended = cpu->handlers_ended.get();
+
+	if (handlers_ended == cpu->late_after.get())
 		return 0;
 
-	const kstd::uint32_t since_handlers = shim_cycles() - cpu->handlers_ended.get();
+	const kstd::uint32_t since_handlers = shim_cycles() - handlers_ended;
 	const kstd::uint64_t sent_at = cpu->due.sent_at.get();
 	const bool soon_after_handlers =
 		since_handlers * kstd::uint64_t{1000} <= late_window_us * shim_cycles_per_ms() &&
@@ -94,7 +95,7 @@ extern "C" int nmiprof_core_on_unknown_nmi(nmiprof_cpu *cpu) noexcept
 	if (!soon_after_handlers && !cpu->due.in_turn() && long_ago(sent_at, late_window_us * 1000))
 		return 0;
 	cpu->inside.write_begin();
-	cpu->late_credit.set(0);
+	cpu->late_after.set(handlers_ended);
 	cpu->late.inc();
 	cpu->inside.write_end();
 	return 1;
