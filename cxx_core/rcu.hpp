@@ -49,6 +49,14 @@ template <class T> class [[nodiscard]] retired {
 		return kstd::exchange<T *>(object_, nullptr);
 	}
 
+	// The object is a static one, which goes on existing: nothing is to be freed,
+	// so nothing need be waited for.
+	void stays(const T &permanent) noexcept
+	{
+		if (object_ == &permanent)
+			object_ = nullptr;
+	}
+
 	// The object is part of `whole`, retired no earlier than this: one grace
 	// period will do for both, and whoever reclaims `whole` owns the part.
 	template <class U> void joins(const retired<U> &whole) noexcept

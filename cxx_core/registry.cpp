@@ -66,12 +66,16 @@ void registry::publish(const update_lock &lock, const may_sleep &sleep,
 	fresh->only_profile = n == 1 && fresh->entries[0].fn == profile::on_nmi;
 
 	handler_table *live = n ? fresh : &default_table;
-	handler_table *old = table_.exchange(lock, live).reclaim(sleep);
+	retired<handler_table> before = table_.exchange(lock, live);
+
+	before.stays(default_table);
+
+	handler_table *old = before.reclaim(sleep);
 
 	// No NMI reads the old table or runs what only it named.
 	if (live != fresh)
 		shim_free(fresh);
-	if (old == &default_table)
+	if (!old)
 		return;
 	if (spare_)
 		shim_free(old);
