@@ -115,13 +115,25 @@ class Dump:
         return sum(total for _, total, _ in self.rows)
 
 
-def kernel_log():
-    return run("dmesg")
+class Log:
+    """The kernel's log from now on."""
 
+    def __init__(self):
+        self.fd = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
+        os.lseek(self.fd, 0, os.SEEK_END)
 
-def log_lines_since(before, pattern):
-    lines = kernel_log().splitlines()[len(before.splitlines()):]
-    return [line for line in lines if re.search(pattern, line)]
+    def lines(self, pattern="."):
+        """The lines since, or since the last call, that match."""
+        found = []
+        while True:
+            try:
+                text = os.read(self.fd, 8192).decode(errors="replace").split(";", 1)[1]
+            except BlockingIOError:
+                return found
+            found += [line for line in text.splitlines()[:1] if re.search(pattern, line)]
+
+    def __del__(self):
+        os.close(self.fd)
 
 
 def online(cpu, up):

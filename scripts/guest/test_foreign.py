@@ -13,7 +13,7 @@ COUNT, PAUSE = 12, 0.6
 
 
 def unknown():
-    return len(re.findall(r"Uhhuh. NMI received for unknown reason", g.kernel_log()))
+    return len(re.findall(r"Uhhuh. NMI received for unknown reason", g.run("dmesg")))
 
 
 def ask_for_nmis():

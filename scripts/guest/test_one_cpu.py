@@ -11,12 +11,12 @@ class OneCpu(unittest.TestCase):
     def test_samples_and_says_so(self):
         self.assertEqual(g.NR_CPUS, 1)
         with g.module():
-            before = g.kernel_log()
+            log = g.Log()
             g.write("enable", 1)
             with g.busy():
                 time.sleep(1.5)
             g.write("enable", 0)
-            self.assertEqual(len(g.log_lines_since(before, "blind to code that runs with interrupts off")), 1)
+            self.assertEqual(len(log.lines("blind to code that runs with interrupts off")), 1)
             table = g.ledger()
             self.assertEqual(g.imbalances(table), [])
             self.assertGreater(table[0]["handled"], 500)
