@@ -7,11 +7,13 @@ set -eu
 settings=/sys/kernel/nmiprof
 stats=$settings/stats
 
+# KiB: MemAvailable, and free pages that CPUs hold on to, which it leaves out.
 available() {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
 	sleep 0.5
-	awk '/^MemAvailable/ { print $2 }' /proc/meminfo
+	awk '/^MemAvailable/ { sum += $2 } $1 == "count:" { sum += $2 * 4 } END { print sum }' \
+		/proc/meminfo /proc/zoneinfo
 }
 
 echo "release $(uname -r)"
@@ -22,7 +24,6 @@ echo 1 >$settings/enable
 after=$(available)
 echo "taken_kib $((before - after))"
 echo "buffer_bytes $(<$stats/buffer_bytes)"
-echo "vmalloc_bytes $(awk '/\[nmiprof\]/ { sum += $2 } END { print sum + 0 }' /proc/vmallocinfo)"
 echo "granularity $(<$stats/buffer_granularity)"
 sleep 1
 first=$(<$stats/samples)

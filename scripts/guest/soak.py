@@ -66,7 +66,7 @@ class Soak:
         self.did = dict.fromkeys(("nmis", "swaps", "drains", "layouts", "looks", "rounds",
                                   "handler_runs", "hotplugs", "reloads", "checkpoints",
                                   "discarded", "late", "foreign", "samples",
-                                  "coalesced", "no_buffer"), 0)
+                                  "coalesced", "no_buffer", "lost"), 0)
         self.drained = dict.fromkeys(KINDS, 0)
         self.unnamed = dict.fromkeys(KINDS, 0)  # in buffers that a live change threw away
         self.live_changes = 0                   # since the last checkpoint
@@ -107,6 +107,7 @@ class Soak:
         self.did["nmis"] = ledger.total["handled"]
         for term in ("samples", "coalesced", "no_buffer", "late", "foreign"):
             self.did[term] = ledger.total[term]
+        self.did["lost"] = ledger.lost()
         return ledger
 
     def soak_counts(self):
