@@ -10,7 +10,10 @@ void *shim_alloc(shim_size bytes, unsigned int cpu)
 {
 	if (!bytes)
 		return NULL;
-	return kvzalloc_node(bytes, GFP_KERNEL | __GFP_NOWARN, cpu_to_node(cpu));
+	/* Beyond a page by pages: kmalloc() would round up to a power of two. */
+	if (bytes > PAGE_SIZE)
+		return vzalloc_node(bytes, cpu_to_node(cpu));
+	return kzalloc_node(bytes, GFP_KERNEL | __GFP_NOWARN, cpu_to_node(cpu));
 }
 
 void shim_free(void *memory)
