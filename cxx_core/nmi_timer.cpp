@@ -19,8 +19,11 @@ namespace {
 // next: it is counted as lost and another one is sent.
 constexpr kstd::uint64_t lost_after_ns = 1'000'000'000;
 
-// How long to wait for the last NMIs: a second.
-constexpr unsigned int settle_step_us = 100, settle_steps = 10'000;
+// How long to wait for the last NMIs: twice the time after which one is lost.
+constexpr unsigned int settle_step_us = 100, settle_steps = 20'000;
+
+// Longer than an NMI takes from its entry to the look at its claim.
+constexpr unsigned int spins_for_nmi = 1000;
 
 } // namespace
 
@@ -202,44 +205,51 @@ void nmi_timer::follow(const update_lock &lock, const may_sleep &sleep, plan *fr
 	plan::destroy(sleep, old);
 }
 
-// Waits, for a second at most, until outstanding() is false.
-template <class F> static void await(F outstanding) noexcept
-{
-	for (unsigned int i = 0; i < settle_steps && outstanding(); i++)
-		shim_sleep_us(settle_step_us);
-}
-
-// What is outstanding after that will not come.
+// The NMI that was sent to `c` so long ago will not come. In the turn no sender sets
+// the flag again, so that `handled` tells whether the target took it just now after all.
 static void give_up(const may_sleep &sleep, nmiprof_cpu &c,
 		    kstd::local_counter<kstd::uint64_t> &lost) noexcept
 {
-	if (c.claim.reset(sleep))
-		in_turn(c.due, [&lost] { lost.inc(); });
+	in_turn(c.due, [&] {
+		const kstd::uint64_t handled = c.handled.get();
+
+		if (!long_ago(c.due.sent_at.get(), lost_after_ns) || !c.claim.reset(sleep))
+			return;
+		for (unsigned int i = 0; i < spins_for_nmi || c.inside.entered(); i++)
+			shim_cpu_relax();
+		if (c.handled.get() == handled)
+			lost.inc();
+	});
+}
+
+// Waits until nothing is outstanding, or what is has been lost; while `steps` last, as
+// other modules may go on asking for samples.
+static void await(const may_sleep &sleep, nmiprof_cpu &c, kstd::local_counter<kstd::uint64_t> &lost,
+		  unsigned int &steps) noexcept
+{
+	for (; steps && c.claim.outstanding(); steps--) {
+		if (long_ago(c.due.sent_at.get(), lost_after_ns))
+			give_up(sleep, c, lost);
+		else
+			shim_sleep_us(settle_step_us);
+	}
 }
 
 void nmi_timer::settle_cpu(const update_lock &, const may_sleep &sleep, unsigned int cpu) noexcept
 {
 	nmiprof_cpu &c = *shim_cpu_state(cpu);
+	unsigned int steps = settle_steps;
 
-	await([&c] { return c.claim.outstanding(); });
-	give_up(sleep, c, c.due.lost_offline);
+	await(sleep, c, c.due.lost_offline, steps);
 }
 
 void nmi_timer::settle(const update_lock &, const may_sleep &sleep) noexcept
 {
-	const auto each = [](auto f) {
-		for (unsigned int cpu = 0; cpu < shim_nr_cpu_ids(); cpu++)
-			if (nmiprof_cpu *c = shim_cpu_state(cpu))
-				f(*c);
-	};
+	unsigned int steps = settle_steps; // for all together
 
-	await([&each] {
-		bool any = false;
-
-		each([&any](nmiprof_cpu &c) { any |= c.claim.outstanding(); });
-		return any;
-	});
-	each([&sleep](nmiprof_cpu &c) { give_up(sleep, c, c.due.lost_timeout); });
+	for (unsigned int cpu = 0; cpu < shim_nr_cpu_ids(); cpu++)
+		if (nmiprof_cpu *c = shim_cpu_state(cpu))
+			await(sleep, *c, c->due.lost_timeout, steps);
 	// One that another NMI overtook may still be on its way (claim.hpp, L1).
 	shim_sleep_us(2 * late_window_us);
 }

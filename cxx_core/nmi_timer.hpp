@@ -115,8 +115,8 @@ class nmi_timer {
 	// their periods so far accounted for.
 	void follow(const update_lock &, const may_sleep &, plan *fresh) noexcept;
 
-	// After follow(null): wait until no NMI of ours is on its way. One that has
-	// not come after a second is counted as lost_timeout.
+	// After follow(null): wait until no NMI of ours is on its way; one that has
+	// not come after a second is counted as lost_timeout. Two seconds at most.
 	void settle(const update_lock &, const may_sleep &) noexcept;
 
 	// The same for one CPU that goes offline and has no role any more, or has just

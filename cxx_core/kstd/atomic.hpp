@@ -136,6 +136,11 @@ class sequence {
 		read_barrier();
 		return (seen & 1) || count_.get() != seen;
 	}
+	// The writer is inside.
+	bool entered() const noexcept
+	{
+		return count_.get() & 1;
+	}
 
       private:
 	local_counter<uint64_t> count_;
