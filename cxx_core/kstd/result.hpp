@@ -43,11 +43,11 @@ template <class T> class [[nodiscard]] result {
 	{
 		return error_;
 	}
-	constexpr T &value() & noexcept
+	constexpr T &value() &noexcept
 	{
 		return value_;
 	}
-	constexpr T value() && noexcept
+	constexpr T value() &&noexcept
 	{
 		return kstd::move(value_);
 	}

@@ -46,12 +46,12 @@ MODULE_PARM_DESC(turns_on, "Turns of the loop done so far with interrupts on, al
  * shows what this is about.
  */
 #ifdef CONFIG_PREEMPT_RT
-typedef raw_spinlock_t load_lock_t;
+#define load_lock_type raw_spinlock_t
 #define load_lock_init raw_spin_lock_init
 #define load_lock_irqsave raw_spin_lock_irqsave
 #define load_unlock_irqrestore raw_spin_unlock_irqrestore
 #else
-typedef spinlock_t load_lock_t;
+#define load_lock_type spinlock_t
 #define load_lock_init spin_lock_init
 #define load_lock_irqsave spin_lock_irqsave
 #define load_unlock_irqrestore spin_unlock_irqrestore
@@ -59,7 +59,7 @@ typedef spinlock_t load_lock_t;
 
 struct load {
 	struct task_struct *thread;
-	load_lock_t lock;
+	load_lock_type lock;
 };
 
 static struct load *loads; /* by CPU */
