@@ -13,13 +13,11 @@ enum class errc : int {
 	no_entry = 2,
 	again = 11,
 	no_memory = 12,
-	busy = 16,
 	exists = 17,
 	no_device = 19,
 	invalid = 22,
 	no_space = 28,
 	range = 34,
-	timed_out = 110,
 };
 
 constexpr int to_errno(errc e) noexcept
