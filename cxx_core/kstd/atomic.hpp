@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The part of <atomic> that the core uses, over the compiler's builtins, with
 // only the orders that it needs. KASAN and KCSAN instrument these as they do
-// the kernel's own accesses.
+// the kernel's own accesses. Generic forms: clang has no others for enums.
 #pragma once
 
 #include "kstd/types.hpp"
@@ -22,22 +22,28 @@ template <class T> class atomic {
 	// READ_ONCE()
 	T load_relaxed() const noexcept
 	{
-		return __atomic_load_n(&value_, __ATOMIC_RELAXED);
+		T v;
+
+		__atomic_load(&value_, &v, __ATOMIC_RELAXED);
+		return v;
 	}
 	// smp_load_acquire()
 	T load_acquire() const noexcept
 	{
-		return __atomic_load_n(&value_, __ATOMIC_ACQUIRE);
+		T v;
+
+		__atomic_load(&value_, &v, __ATOMIC_ACQUIRE);
+		return v;
 	}
 	// WRITE_ONCE()
 	void store_relaxed(T v) noexcept
 	{
-		__atomic_store_n(&value_, v, __ATOMIC_RELAXED);
+		__atomic_store(&value_, &v, __ATOMIC_RELAXED);
 	}
 	// smp_store_release()
 	void store_release(T v) noexcept
 	{
-		__atomic_store_n(&value_, v, __ATOMIC_RELEASE);
+		__atomic_store(&value_, &v, __ATOMIC_RELEASE);
 	}
 	// atomic_inc(): a locked instruction
 	void add_relaxed(T v) noexcept
@@ -47,8 +53,8 @@ template <class T> class atomic {
 	// atomic_try_cmpxchg(): a full barrier when it succeeds
 	bool compare_exchange(T expected, T desired) noexcept
 	{
-		return __atomic_compare_exchange_n(&value_, &expected, desired, false,
-						   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+		return __atomic_compare_exchange(&value_, &expected, &desired, false,
+						 __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 	}
 	// The word itself, for the shims (rcu_assign_pointer).
 	T *raw() noexcept
