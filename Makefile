@@ -11,8 +11,8 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 tag = $(notdir $(patsubst %/build,%,$(KDIR)))
 endif
 
-# Variants for tests: FAULT=name (cxx_core/fault.hpp), DEBUG=1 (context checks).
-out = build/$(tag)$(if $(FAULT),-$(FAULT))$(if $(DEBUG),-debug)
+# Variants for tests: FAULTS=1 (planted faults, shim/fault.h), DEBUG=1 (context checks).
+out = build/$(tag)$(if $(FAULTS),-faults)$(if $(DEBUG),-debug)
 sources := Kbuild module cxx_core shims kunit_tests scripts
 
 STOCK := 6.1-amd64 6.1-cloud 6.1-rt 6.12-amd64 6.12-cloud 6.12-rt
@@ -34,7 +34,7 @@ modules:
 	@cp -rsf $(addprefix $(CURDIR)/,$(sources)) $(out)/
 	@$(out)/scripts/check-core-includes $(out)/cxx_core
 	@+$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)/$(out) NMIPROF_TESTS=$(TESTS) \
-		NMIPROF_FAULT=$(FAULT) NMIPROF_DEBUG=$(if $(DEBUG),y) \
+		NMIPROF_FAULTS=$(if $(FAULTS),y) NMIPROF_DEBUG=$(if $(DEBUG),y) \
 		PAHOLE=$(CURDIR)/scripts/pahole-cxx modules
 
 # Every stock kernel, with the test modules.

@@ -53,6 +53,8 @@ class claim_flag {
 	// T1
 	claim_state pending(const nmi_context &) const noexcept
 	{
+		if (fault::planted(NMIPROF_FAULT_claim_without_flag))
+			return claim_state::asked;
 		return state_.load_relaxed();
 	}
 	// T4

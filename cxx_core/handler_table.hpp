@@ -41,6 +41,7 @@ inline registry::outcome registry::dispatch(const nmi_context &ctx, nmiprof_cpu 
 		stats_of(cpu, *e).add(n, ended - began);
 		claims += n;
 		began = ended;
+		shim_fault_pause();
 	} while ((++e)->fn);
 	return {claims, began};
 }

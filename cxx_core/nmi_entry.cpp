@@ -20,7 +20,7 @@ constexpr kstd::uint64_t cycles_wrap_ns = 500'000'000;
 	cpu.handlers_ended.set(handlers_ended); // T3
 	cpu.claim.clear(ctx); // T4
 	cpu.inside.write_end();
-	return 1; // T5
+	return fault::planted(NMIPROF_FAULT_return_two) ? 2 : 1; // T5
 }
 
 // Any NMI, any handlers.
@@ -57,6 +57,7 @@ extern "C" int nmiprof_core_on_nmi(nmiprof_cpu *c, pt_regs *regs, shim_u64 ip,
 	slab *s = cpu.slab.read(ctx);
 	kstd::uint64_t at = 0;
 
+	shim_fault_pause();
 	cpu.inside.write_begin();
 	if (cpu.claim.pending(ctx) != claim_state::asked || // T1
 	    !table->only_profile || !s || !s->has_own_bin(at = s->index(ip), how)) {
@@ -81,6 +82,9 @@ extern "C" int nmiprof_core_on_unknown_nmi(nmiprof_cpu *cpu) noexcept
 	const nmi_context &ctx = entry::nmi();
 
 	static_cast<void>(ctx);
+	if (fault::planted(NMIPROF_FAULT_swallow_unknown))
+		return 1;
+
 	const kstd::uint32_t handlers_ended = cpu->handlers_ended.get();
 
 	if (handlers_ended == cpu->late_after.get())

@@ -69,16 +69,20 @@ void nmi_timer::send(const irq_context &ctx, nmiprof_cpu &target, claim_state as
 
 	if (!shim_cpu_online(target.id))
 		return due.skipped_offline.inc();
-	if constexpr (fault::late_flag)
+	if (fault::planted(NMIPROF_FAULT_late_flag))
 		shim_nmi_send(target.id);
-	if (!target.claim.try_set(ctx, asked)) { // S1
-		if (!long_ago(due.sent_at.get(), lost_after_ns))
+	if (!target.claim.try_set(ctx, asked) && // S1
+	    !fault::planted(NMIPROF_FAULT_two_outstanding)) {
+		if (!long_ago(due.sent_at.get(), lost_after_ns) ||
+		    fault::planted(NMIPROF_FAULT_no_offline_reset))
 			return due.coalesced.inc();
 		due.lost_timeout.inc();
 	}
 	due.sent.inc();
-	if constexpr (!fault::late_flag)
+	shim_fault_pause();
+	if (!fault::planted(NMIPROF_FAULT_late_flag))
 		shim_nmi_send(target.id); // S2
+	shim_fault_pause();
 	due.sent_at.set(shim_now_ns()); // S3
 }
 
@@ -104,6 +108,7 @@ kstd::uint64_t nmi_timer::tick(const irq_context &ctx, unsigned int self, u64 no
 {
 	const plan *p = plan_.read(ctx);
 
+	shim_fault_pause();
 	if (!p || p->serves(self) == plan::nobody || halted_.load_relaxed())
 		return 0;
 
@@ -240,6 +245,8 @@ void nmi_timer::settle_cpu(const update_lock &, const may_sleep &sleep, unsigned
 	nmiprof_cpu &c = *shim_cpu_state(cpu);
 	unsigned int steps = settle_steps;
 
+	if (fault::planted(NMIPROF_FAULT_no_offline_reset))
+		return;
 	await(sleep, c, c.due.lost_offline, steps);
 }
 

@@ -20,7 +20,10 @@ unsigned int profile::on_nmi(void *, const nmiprof_nmi *nmi) noexcept
 	auto &cpu = *static_cast<nmiprof_cpu *>(const_cast<nmiprof_nmi *>(nmi));
 
 	cpu.samples.inc();
-	if (slab *s = cpu.slab.read(ctx))
+	slab *s = cpu.slab.read(ctx);
+
+	shim_fault_pause();
+	if (s)
 		s->count(ctx, nmi->ip, nmi->how);
 	else
 		cpu.no_buffer.inc();
@@ -55,6 +58,12 @@ profile_buffer *profile::swap(const update_lock &lock, const may_sleep &sleep,
 
 	profile_buffer *was = old.reclaim(sleep);
 
+	if (fault::planted(NMIPROF_FAULT_size_outside)) {
+		shim_fault_gap();
+		slab::size_outside = fresh ? fresh->shape().nbins : 0;
+	}
+	if (fault::planted(NMIPROF_FAULT_no_drain))
+		return was;
 	for (unsigned int cpu = 0; was && cpu < shim_nr_cpu_ids(); cpu++)
 		if (const slab *s = was->of(cpu))
 			shim_cpu_state(cpu)->retired.add(*s);
@@ -66,6 +75,8 @@ void profile::start(const update_lock &lock) noexcept
 	const profile_buffer *b = live_.read(lock);
 
 	counting_ = true;
+	if (fault::planted(NMIPROF_FAULT_size_outside))
+		slab::size_outside = b ? b->shape().nbins : 0;
 	for (unsigned int cpu = 0; b && cpu < shim_nr_cpu_ids(); cpu++)
 		if (slab *s = b->of(cpu))
 			shim_cpu_state(cpu)->slab.publish(lock, s);

@@ -44,7 +44,7 @@ template <class T> class [[nodiscard]] retired {
 	// read section; then it belongs to the caller alone. Null stays null.
 	T *reclaim(const may_sleep &) noexcept
 	{
-		if (object_ && !fault::no_grace_period)
+		if (object_ && !fault::planted(NMIPROF_FAULT_no_grace_period))
 			shim_synchronize_rcu();
 		return kstd::exchange<T *>(object_, nullptr);
 	}
@@ -97,11 +97,14 @@ template <class T> class rcu_ptr {
 	}
 	// rcu_replace_pointer(): all that was written to `fresh` is visible before
 	// the pointer is.
-	retired<T> exchange(const update_lock &, T *fresh) noexcept
+	retired<T> exchange(const update_lock &lock, T *fresh) noexcept
 	{
 		T *old = object_.load_relaxed();
 
-		shim_rcu_assign_pointer(reinterpret_cast<void **>(object_.raw()), fresh);
+		if (fault::planted(NMIPROF_FAULT_plain_publish))
+			*object_.raw() = fresh;
+		else
+			publish(lock, fresh);
 		return retired<T>(old);
 	}
 

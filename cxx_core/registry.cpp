@@ -50,27 +50,58 @@ constexpr registry::registry() noexcept : table_(&default_table)
 // Here, as its initial value is: constant initialisation, no constructor runs.
 constinit registry handlers;
 
-// Fills `fresh` from slots_ and makes it the live table. With no handler left the
-// default table takes over and `fresh` is kept as the spare.
-void registry::publish(const update_lock &lock, const may_sleep &sleep,
-		       handler_table *fresh) noexcept
+unsigned int registry::in_use() const noexcept
+{
+	unsigned int n = 0;
+
+	for (const slot &s : slots_)
+		n += s.fn != nullptr;
+	return n;
+}
+
+void registry::fill(handler_table &table) const noexcept
 {
 	unsigned int n = 0;
 
 	for (unsigned int i = 1; i < max_handlers; i++)
 		if (slots_[i].fn)
-			fresh->entries[n++] = {slots_[i].fn, slots_[i].context,
-					       i * sizeof(handler_stats)};
-	for (unsigned int i = n; i <= max_handlers; i++)
-		fresh->entries[i] = {};
-	fresh->only_profile = n == 1 && fresh->entries[0].fn == profile::on_nmi;
+			table.entries[n++] = {slots_[i].fn, slots_[i].context,
+					      i * sizeof(handler_stats)};
+	table.only_profile = n == 1 && table.entries[0].fn == profile::on_nmi;
+	while (n <= max_handlers)
+		table.entries[n++] = {};
+}
 
+// Fills `fresh` from slots_ and makes it the live table. With no handler left the
+// default table takes over and `fresh` is kept as the spare.
+void registry::publish(const update_lock &lock, const may_sleep &sleep,
+		       handler_table *fresh) noexcept
+{
+	const unsigned int n = in_use();
+	const bool late_fill = fault::planted(NMIPROF_FAULT_plain_publish);
 	handler_table *live = n ? fresh : &default_table;
+	handler_table *freed = nullptr;
+
+	if (!late_fill)
+		fill(*fresh);
+	if (fault::planted(NMIPROF_FAULT_free_before_unpublish) &&
+	    table_.read(lock) != &default_table) {
+		shim_free(freed = table_.read(lock));
+		shim_fault_gap();
+	}
+
 	retired<handler_table> before = table_.exchange(lock, live);
 
+	if (late_fill) {
+		shim_fault_gap();
+		fill(*fresh);
+	}
 	before.stays(default_table);
 
 	handler_table *old = before.reclaim(sleep);
+
+	if (freed)
+		old = nullptr;
 
 	// No NMI reads the old table or runs what only it named.
 	if (live != fresh)

@@ -76,6 +76,8 @@ class registry {
 	};
 
 	void publish(const update_lock &, const may_sleep &, handler_table *fresh) noexcept;
+	unsigned int in_use() const noexcept; // slots
+	void fill(handler_table &table) const noexcept; // from slots_
 
 	rcu_ptr<handler_table> table_;
 	// The update side's own list, from which tables are made. Writer: holder of

@@ -15,6 +15,9 @@ namespace nmiprof {
 using bin = kstd::local_counter<kstd::uint32_t>[2];
 
 struct slab {
+	// The trap, for the planted fault of that name: the size of what was live last.
+	static inline constinit kstd::uint64_t size_outside = 0;
+
 	using u32 = kstd::uint32_t;
 	using u64 = kstd::uint64_t;
 
@@ -51,9 +54,9 @@ struct slab {
 			user.inc();
 		else if (how & NMIPROF_IDLE)
 			idle.inc();
-		else if (at < own_nbins)
+		else if (at < checked(own_nbins))
 			count_own(ctx, at, how);
-		else if (at < nbins)
+		else if (at < checked(nbins))
 			count_shared(ctx, at, how);
 		else if (outside.count(ctx, ip, how & NMIPROF_IRQS_OFF))
 			binned.inc();
@@ -69,20 +72,30 @@ struct slab {
 	}
 	bool has_own_bin(u64 at, u32 how) const noexcept
 	{
-		return !(how & (NMIPROF_USER | NMIPROF_IDLE)) && at < own_nbins;
+		return !(how & (NMIPROF_USER | NMIPROF_IDLE)) && at < checked(own_nbins);
 	}
 	void count_own(const nmi_context &, u64 at, u32 how) noexcept
 	{
 		own_bins()[at][how & NMIPROF_IRQS_OFF].inc();
-		if constexpr (fault::double_count)
+		if (fault::planted(NMIPROF_FAULT_double_count))
 			own_bins()[at][how & NMIPROF_IRQS_OFF].inc();
 		binned.inc();
 	}
 
       private:
+	// A size for a range check: as it is, or by the planted fault.
+	static u64 checked(u64 size) noexcept
+	{
+		return size && fault::planted(NMIPROF_FAULT_size_outside) ? size_outside : size;
+	}
 	void count_shared(const nmi_context &, u64 at, u32 how) noexcept
 	{
-		shared_bins[at][how & NMIPROF_IRQS_OFF].inc_shared();
+		auto &counter = shared_bins[at][how & NMIPROF_IRQS_OFF];
+
+		if (fault::planted(NMIPROF_FAULT_shared_counter))
+			counter.inc_racy();
+		else
+			counter.inc_shared();
 		binned.inc();
 	}
 };

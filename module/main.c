@@ -8,6 +8,7 @@
 #include "nmiprof.h"
 #include "nmiprof_core.h"
 #include "shim/cpu.h"
+#include "shim/fault.h"
 #include "shim/timer.h"
 
 static unsigned int memory_per_cpu_mib = 8;
@@ -132,12 +133,16 @@ static void __exit nmiprof_exit(void)
 	nmiprof_settings_remove(root);
 	nmiprof_stats_remove();
 	kobject_put(root);
+	if (shim_fault_planted(unload_no_wait))
+		shim_nmi_unregister();
 	stop();
 	nmiprof_system_remove();
 	/* A start asked for before stop() may still be on its way to a CPU. */
 	shim_timer_flush();
-	shim_nmi_unregister();
+	if (!shim_fault_planted(unload_no_wait))
+		shim_nmi_unregister();
 	nmiprof_core_exit();
+	shim_fault_free_held();
 }
 
 module_init(nmiprof_init);

@@ -14,6 +14,7 @@
 
 #include "shim/nmi.h"
 #include "cpu_state.h"
+#include "fault.h"
 #include "nmi_handler.h"
 
 /*
@@ -84,6 +85,8 @@ void shim_nmi_unregister(void)
 /* Both order earlier stores before the write to the interrupt command register. */
 void shim_nmi_send(unsigned int cpu)
 {
+	if (shim_nmi_gets_lost())
+		return;
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
 	__apic_send_IPI_mask(cpumask_of(cpu), NMI_VECTOR);
 #else

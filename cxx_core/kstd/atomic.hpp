@@ -103,6 +103,11 @@ template <class T> class local_counter {
 	{
 		__atomic_fetch_add(&value_, 1, __ATOMIC_RELAXED);
 	}
+	// What that one must not be: for a planted fault.
+	void inc_racy() noexcept
+	{
+		value_ = value_ + 1;
+	}
 	T get() const noexcept
 	{
 		return __atomic_load_n(&value_, __ATOMIC_RELAXED);

@@ -5,6 +5,7 @@
 
 #include <limits>
 #include <map>
+#include <thread>
 
 using namespace nmiprof;
 
@@ -389,4 +390,22 @@ TEST(geometry_test, the_largest_limits_do_not_overflow)
 
 	for (unsigned int cpus : {1u, 4096u, 8192u})
 		EXPECT_TRUE(choose(32 * mib, cpus, 4, all, all)) << cpus;
+}
+
+TEST_F(profile_buffer_test, CPUs_that_share_a_bin_lose_no_sample)
+{
+	constexpr u64 each = 2'000'000;
+	profile_buffer *b = make(8, 4, layout::shared);
+	slab *slabs[] = {&on(b, 0), &on(b, 1)};
+	in_nmi nmi;
+	std::vector<std::thread> threads;
+
+	for (slab *s : slabs)
+		threads.emplace_back([&nmi, s] {
+			for (u64 i = 0; i < each; i++)
+				s->count(nmi.token, base, 0);
+		});
+	for (std::thread &t : threads)
+		t.join();
+	EXPECT_EQ(b->bin_sum(0).total, 2 * each);
 }

@@ -676,6 +676,49 @@ void shim_rcu_assign_pointer(void **where, void *what) noexcept
 	current->assign(where, what);
 }
 
+#ifdef NMIPROF_FAULTS
+
+namespace {
+
+nmiprof_fault chosen_fault()
+{
+	const char *name = std::getenv("NMIPROF_FAULT");
+	int which = NMIPROF_FAULT_none;
+
+	if (!name)
+		return NMIPROF_FAULT_none;
+#define NAME(fault) #fault,
+	for (const char *fault : {NMIPROF_FAULT_LIST(NAME)}) {
+		which++;
+		if (!std::strcmp(name, fault))
+			return static_cast<nmiprof_fault>(which);
+	}
+#undef NAME
+	std::fprintf(stderr, "NMIPROF_FAULT=%s: there is no such fault\n", name);
+	std::abort();
+}
+
+} // namespace
+
+nmiprof_fault nmiprof_planted = chosen_fault();
+
+void shim_fault_pause(void) noexcept
+{
+}
+
+void shim_fault_gap(void) noexcept
+{
+	if (current->in_grace_period)
+		current->in_grace_period();
+	current->run(1'000'000);
+}
+
+void shim_fault_free_held(void) noexcept
+{
+}
+
+#endif
+
 void shim_synchronize_rcu(void) noexcept
 {
 	current->synchronize();
