@@ -402,8 +402,10 @@ TEST_F(profile_buffer_test, CPUs_that_share_a_bin_lose_no_sample)
 
 	for (slab *s : slabs)
 		threads.emplace_back([&nmi, s] {
-			for (u64 i = 0; i < each; i++)
+			for (u64 i = 0; i < each; i++) {
 				s->count(nmi.token, base, 0);
+				kstd::compiler_barrier(); // a sample is an NMI of its own
+			}
 		});
 	for (std::thread &t : threads)
 		t.join();
