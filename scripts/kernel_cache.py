@@ -144,3 +144,46 @@ def with_fresh_lists(attempt):
         run("apt-get", "-q", "update")
         return attempt()
 
+
+# Its sources
+
+
+def source_package(series):
+    """(package, newest version that can be had)"""
+    package = f"linux-source-{series}"
+    versions = apt_versions([package]).get(package)
+    if not versions:
+        raise Failure(f"apt knows no {package}")
+    return package, max(versions, key=version_key)
+
+
+def fetch_source(series):
+    """The newest source archive; (its path, its version)."""
+    folder = cache_root() / "source"
+    folder.mkdir(parents=True, exist_ok=True)
+    package, version = source_package(series)
+    archive = folder / f"{package}_{version}.tar.xz"
+    if not archive.exists():
+        say(f"downloading {package} {version}")
+        unpacked = folder / f".{package}"
+        try:
+            remove_tree(unpacked)
+            unpacked.mkdir()
+            download([f"{package}={version}"], unpacked)
+            run("dpkg-deb", "-x", *unpacked.glob("*.deb"), unpacked)
+            for old in folder.glob(f"{package}_*"):
+                old.unlink()
+            next(unpacked.glob("usr/src/*.tar.xz")).rename(archive)
+        finally:
+            remove_tree(unpacked)
+    return archive, version
+
+
+def unpack_source(series, folder, *members):
+    """Fill a fresh folder with the newest source, or members of it; its version."""
+    archive, version = with_fresh_lists(lambda: fetch_source(series))
+    remove_tree(folder)
+    folder.mkdir(parents=True)
+    run("tar", "-xf", archive, "-C", folder, "--strip-components=1",
+        *(f"linux-source-{series}/{member}" for member in members))
+    return version
