@@ -60,6 +60,9 @@ bench:
 soak:
 	@scripts/soak
 
+lint:
+	@scripts/lint
+
 clean:
 	rm -rf build
 
@@ -71,6 +74,7 @@ help:
 	@echo 'make demo            a first profile, in a virtual machine (root)'
 	@echo 'make test            host tests, then tests in virtual machines'
 	@echo 'make host-test       host tests alone'
+	@echo 'make lint            static checks: checkpatch, sparse, clang-tidy, shellcheck, ...'
 	@echo 'make bench           costs and rates; writes docs/performance.md'
 	@echo 'make soak            10 million NMIs under change; planted faults'
 	@echo 'make setup           install the Debian packages that all of this needs'
