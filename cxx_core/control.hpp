@@ -37,7 +37,7 @@ class control {
 
 	// cpus_given: the CPU list is new, and must name online CPUs only. errc: range,
 	// invalid, no_device, no_memory. CPUs held.
-	kstd::result<void> apply(const update_lock &, const may_sleep &, const settings &wanted,
+	kstd::result<void> apply(const update_lock &, const may_sleep &, const settings &s,
 				 bool cpus_given) noexcept;
 	const settings &current(const update_lock &) const noexcept
 	{

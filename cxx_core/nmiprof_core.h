@@ -68,7 +68,7 @@ void nmiprof_core_exit(void) SHIM_NOEXCEPT;
 int nmiprof_core_configure(const struct nmiprof_settings *settings,
 			   unsigned int fields) SHIM_NOEXCEPT;
 /* The settings; @cpus points to the core's own mask of nr_cpu_ids bits at least. */
-void nmiprof_core_settings(struct nmiprof_settings *settings) SHIM_NOEXCEPT;
+void nmiprof_core_settings(struct nmiprof_settings *out) SHIM_NOEXCEPT;
 
 /* Start and stop sampling; to do it twice is no error. CPUs held. Errors as above. */
 int nmiprof_core_enable(void) SHIM_NOEXCEPT;
@@ -92,7 +92,7 @@ void nmiprof_core_halt(void) SHIM_NOEXCEPT;
  */
 const char *nmiprof_core_term_name(unsigned int term) SHIM_NOEXCEPT;
 unsigned int nmiprof_core_terms(void) SHIM_NOEXCEPT;
-int nmiprof_core_ledger(unsigned int cpu, shim_u64 *terms) SHIM_NOEXCEPT;
+int nmiprof_core_ledger(unsigned int cpu, shim_u64 *out) SHIM_NOEXCEPT;
 /* Samples whose bins were given up undrained, by a change of granularity or layout. */
 shim_u64 nmiprof_core_discarded(void) SHIM_NOEXCEPT;
 /* Bytes of the live buffer, and its bytes per bin. 0: none. */
@@ -104,7 +104,7 @@ shim_u64 nmiprof_core_buffer_granularity(void) SHIM_NOEXCEPT;
  * since the last drain, with an empty buffer in its place (1). -ENOMEM: nothing
  * changed.
  */
-int nmiprof_core_report(int drain, struct nmiprof_report **report) SHIM_NOEXCEPT;
+int nmiprof_core_report(int drain, struct nmiprof_report **out) SHIM_NOEXCEPT;
 void nmiprof_core_report_free(struct nmiprof_report *report) SHIM_NOEXCEPT;
 void nmiprof_core_report_info(const struct nmiprof_report *report,
 			      struct nmiprof_report_info *info) SHIM_NOEXCEPT;
@@ -122,10 +122,10 @@ int nmiprof_core_handler_replace(unsigned int number, nmiprof_handler_fn fn,
 				 void *context) SHIM_NOEXCEPT;
 int nmiprof_core_handler_remove(unsigned int number) SHIM_NOEXCEPT;
 /* Copies the name, up to @room bytes with the final 0. -ENOENT: number not in use. */
-int nmiprof_core_handler_name(unsigned int number, char *name, unsigned int room) SHIM_NOEXCEPT;
+int nmiprof_core_handler_name(unsigned int number, char *out, unsigned int room) SHIM_NOEXCEPT;
 unsigned int nmiprof_core_max_handlers(void) SHIM_NOEXCEPT;
 int nmiprof_core_handler_stats(unsigned int number, unsigned int cpu,
-			       struct nmiprof_handler_stats *stats) SHIM_NOEXCEPT;
+			       struct nmiprof_handler_stats *out) SHIM_NOEXCEPT;
 
 /*
  * One sample of @cpu, now, on top of its periods. Interrupts off, not from an

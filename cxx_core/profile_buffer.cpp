@@ -58,6 +58,7 @@ result<geometry> choose_geometry(uint64_t start, uint64_t end, unsigned int cpus
 
 profile_buffer *profile_buffer::make(const may_sleep &, const geometry &g) noexcept
 {
+	// lint: bugprone-sizeof-expression: an array of pointers
 	const kstd::size_t bytes = sizeof(profile_buffer) + shim_nr_cpu_ids() * sizeof(slab *);
 	void *memory = shim_alloc(bytes, 0);
 

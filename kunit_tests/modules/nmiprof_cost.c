@@ -93,6 +93,7 @@ static int meter(unsigned int type, struct pt_regs *regs)
 			return mine;
 		perf_sample_data_init(&data, 0, perf_event->hw.last_period);
 		start = rdtsc();
+		/* lint: UNNECESSARY_PARENTHESES: they are READ_ONCE()'s */
 		READ_ONCE(perf_event->overflow_handler)(perf_event, &data, regs);
 		end = rdtsc();
 		break;

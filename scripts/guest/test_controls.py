@@ -4,7 +4,6 @@
 import errno
 import os
 import stat
-import subprocess
 import threading
 import time
 import unittest

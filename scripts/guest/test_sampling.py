@@ -2,7 +2,6 @@
 """Samples: where they are, that each is counted once, that none is lost unnamed."""
 
 import json
-import os
 import re
 import signal
 import struct

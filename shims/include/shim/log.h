@@ -8,10 +8,10 @@
 SHIM_BEGIN
 
 /* A request was refused; rate-limited. printf formats, no newline. */
-void shim_log_refused(const char *format, ...) SHIM_NOEXCEPT __attribute__((format(printf, 1, 2)));
+void shim_log_refused(const char *format, ...) SHIM_NOEXCEPT SHIM_PRINTF(1, 2);
 
 /* Something a user should know of that is not an error; rate-limited. */
-void shim_log_notice(const char *format, ...) SHIM_NOEXCEPT __attribute__((format(printf, 1, 2)));
+void shim_log_notice(const char *format, ...) SHIM_NOEXCEPT SHIM_PRINTF(1, 2);
 
 /* A bug of ours that leaks memory rather than corrupt it: WARN once. */
 void shim_warn_leaked(const char *what) SHIM_NOEXCEPT;
