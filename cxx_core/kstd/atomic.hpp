@@ -9,6 +9,7 @@
 namespace kstd {
 
 template <class T> class atomic {
+	// lint: bugprone-sizeof-expression: T may well be a pointer
 	static_assert(sizeof(T) <= 8, "only what one instruction can access");
 
       public:
