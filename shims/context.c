@@ -4,8 +4,10 @@
 #include <linux/mutex.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 
 #include "shim/context.h"
+#include "check.h"
 
 static DEFINE_MUTEX(update_mutex);
 
@@ -31,6 +33,7 @@ void shim_preempt_enable(void)
 
 void shim_update_lock(void)
 {
+	shim_check(may_sleep);
 	mutex_lock(&update_mutex);
 }
 
@@ -39,17 +42,37 @@ void shim_update_unlock(void)
 	mutex_unlock(&update_mutex);
 }
 
+#ifdef NMIPROF_DEBUG
+
+void (*shim_context_wrong)(const char *what);
+
+#define CHECK(ok, what)                                                        \
+	do {                                                                   \
+		void (*wrong)(const char *) = READ_ONCE(shim_context_wrong);   \
+									       \
+		if (ok)                                                        \
+			break;                                                 \
+		if (wrong)                                                     \
+			wrong(what);                                           \
+		else                                                           \
+			WARN_ONCE(1, "nmiprof: not %s\n", what);               \
+	} while (0)
+
 void shim_assert_in_nmi(void)
 {
-	WARN_ON_ONCE(!in_nmi());
+	CHECK(in_nmi(), "in an NMI");
 }
 
 void shim_assert_in_irq(void)
 {
-	WARN_ON_ONCE(in_nmi() || !irqs_disabled());
+	CHECK(!in_nmi() && irqs_disabled(), "in an interrupt");
 }
 
 void shim_assert_may_sleep(void)
 {
-	might_sleep();
+	/* Kernels that do not count know less. */
+	CHECK((preemptible() || !IS_ENABLED(CONFIG_PREEMPT_COUNT)) && !rcu_preempt_depth() &&
+	      !irqs_disabled() && !in_nmi(), "where sleeping is allowed");
 }
+
+#endif /* NMIPROF_DEBUG */

@@ -6,6 +6,7 @@
 #include <linux/processor.h>
 
 #include "shim/cpu.h"
+#include "check.h"
 #include "cpu_state.h"
 
 void __percpu *nmiprof_cpu_states;
@@ -17,6 +18,7 @@ unsigned int shim_nr_cpu_ids(void)
 
 void shim_cpus_lock(void)
 {
+	shim_check(may_sleep);
 	cpus_read_lock();
 }
 

@@ -5,9 +5,11 @@
 #include <linux/vmalloc.h>
 
 #include "shim/memory.h"
+#include "check.h"
 
 void *shim_alloc(shim_size bytes, unsigned int cpu)
 {
+	shim_check(may_sleep);
 	if (!bytes)
 		return NULL;
 	/* Beyond a page by pages: kmalloc() would round up to a power of two. */
@@ -18,5 +20,6 @@ void *shim_alloc(shim_size bytes, unsigned int cpu)
 
 void shim_free(void *memory)
 {
+	shim_check(may_sleep);
 	kvfree(memory);
 }

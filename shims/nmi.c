@@ -13,6 +13,7 @@
 #include <asm/ptrace.h>
 
 #include "shim/nmi.h"
+#include "check.h"
 #include "cpu_state.h"
 #include "fault.h"
 #include "nmi_handler.h"
@@ -78,6 +79,7 @@ int shim_nmi_register(void)
 
 void shim_nmi_unregister(void)
 {
+	shim_check(may_sleep);
 	unregister_nmi_handler(NMI_LOCAL, LOCAL_NAME);
 	unregister_nmi_handler(NMI_UNKNOWN, UNKNOWN_NAME);
 }
@@ -85,6 +87,7 @@ void shim_nmi_unregister(void)
 /* Both order earlier stores before the write to the interrupt command register. */
 void shim_nmi_send(unsigned int cpu)
 {
+	shim_check(in_irq);
 	if (shim_nmi_gets_lost())
 		return;
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)

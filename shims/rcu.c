@@ -2,6 +2,7 @@
 #include <linux/rcupdate.h>
 
 #include "shim/rcu.h"
+#include "check.h"
 
 void shim_rcu_assign_pointer(void **where, void *what)
 {
@@ -12,5 +13,6 @@ void shim_rcu_assign_pointer(void **where, void *what)
 
 void shim_synchronize_rcu(void)
 {
+	shim_check(may_sleep);
 	synchronize_rcu();
 }

@@ -7,6 +7,7 @@
 #include <linux/version.h>
 
 #include "shim/timer.h"
+#include "check.h"
 
 /* HARD: in hard interrupt context on PREEMPT_RT too. */
 #define TIMER_MODE HRTIMER_MODE_ABS_PINNED_HARD
@@ -66,6 +67,7 @@ void shim_timer_kick(unsigned int cpu)
 
 void shim_timer_cancel(unsigned int cpu)
 {
+	shim_check(may_sleep);
 	hrtimer_cancel(&per_cpu_ptr(&sender_timers, cpu)->timer);
 }
 
@@ -75,11 +77,13 @@ static void nothing(void *unused)
 
 void shim_timer_flush(void)
 {
+	shim_check(may_sleep);
 	/* Behind any start in the CPU's queue, or alongside it in one interrupt. */
 	on_each_cpu(nothing, NULL, 1);
 }
 
 void shim_sleep_us(unsigned int us)
 {
+	shim_check(may_sleep);
 	usleep_range(us, us + us / 4 + 1);
 }

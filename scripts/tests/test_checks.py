@@ -49,6 +49,17 @@ class CheckObject(unittest.TestCase):
         flags = ("-fsanitize=kernel-address",)
         self.assertEqual(self.check(source, *flags, KASAN="1")[0], 0)
 
+    def test_object_without_kcsan(self):
+        source = "int f(int *p) { " + "p[1] += p[2] * 3;" * 80 + " return *p; }"
+        self.refused("no KCSAN checks", source, KCSAN="1")
+        self.assertEqual(self.check(source, "-fsanitize=thread", KCSAN="1")[0], 0)
+
+    def test_constructor_of_kasan(self):
+        flags = ("-fsanitize=kernel-address", "--param", "asan-globals=1")
+        self.assertEqual(self.check("int x;", *flags, KASAN="1"), (0, ""))
+        self.refused("static constructors", "int x;", *flags)
+        self.refused("static constructors", "int f(); int x = f();", *flags, KASAN="1")
+
     def test_usage(self):
         self.assertEqual(run("scripts/check-object")[0], 2)
         self.assertEqual(run("scripts/check-object", "--help")[0], 0)

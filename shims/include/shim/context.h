@@ -19,7 +19,7 @@ void shim_preempt_enable(void) SHIM_NOEXCEPT;
 void shim_update_lock(void) SHIM_NOEXCEPT;
 void shim_update_unlock(void) SHIM_NOEXCEPT;
 
-/* Debug builds: warn when called in another context than the name says. */
+/* Debug builds only: warn when called in another context than the name says. */
 void shim_assert_in_nmi(void) SHIM_NOEXCEPT;
 void shim_assert_in_irq(void) SHIM_NOEXCEPT;
 void shim_assert_may_sleep(void) SHIM_NOEXCEPT;
