@@ -27,6 +27,8 @@
 //	                 v
 //	               free
 //
+// Checked by spin, with what other NMIs, hotplug and unload do: kunit_tests/model/claim.pml.
+//
 // Why S1 comes before S2: sent first, the NMI could arrive with the flag clear
 // and be reported as unknown. Why T1 does not need a locked instruction: only
 // the target leaves `asked`, and only a sender that saw `free` enters it.

@@ -8,6 +8,13 @@
 //	on   --disable->  off: timers stopped, last NMI awaited, buffer kept
 //	on   --suspend->  paused: as off, but resume goes back to on
 //
+// In steps, as in kunit_tests/model/claim.pml:
+//	CPU goes offline  H1 follow() without it, H2 settle_cpu(); H3 the kernel takes it away
+//	comes online      H4 settle_cpu(), H5 follow() with it
+//	disable, unload   U1 follow(nullptr), U2 settle(), U3 handlers.remove(), profile.stop();
+//	                  then module/main.c: U4 no more CPU events, U5 the NMI handlers are
+//	                  unregistered, U6 memory is freed
+//
 // Locks: CPUs are held (shim_cpus_lock, or by the kernel in a hotplug callback),
 // then the update lock is taken.
 #pragma once

@@ -7,6 +7,8 @@
 //	samples = binned + user + idle + no_buffer + out_of_range
 //	binned  = the bins of all buffers drained or live + discarded
 //
+// That what is read is of one moment is checked by spin: kunit_tests/model/ledger.pml.
+//
 // No term is computed from the others: due comes from the clock, sent from the
 // senders, handled from the NMIs, samples from the profile, its parts from the
 // slabs.

@@ -7,9 +7,11 @@
 //	slab    of each CPU (cpu.hpp): live_'s slab while sampling, null while
 //	        stopped. What NMIs read.
 //
-// Swap: fill in the new buffer, exchange each CPU's slab, wait for a grace
-// period: no NMI counts into the old buffer any more, so it can be summed and
-// freed, and not one sample is lost or counted twice (spec B3, B4).
+// Swap: W1 fill in the new buffer, W2 exchange live_, W3 exchange each CPU's slab,
+// W4 wait for a grace period: no NMI counts into the old buffer any more, so it can
+// be W5 summed and W6 freed, and not one sample is lost or counted twice (spec B3,
+// B4). NMI: R1 read the slab, R2 and its size in it, R3 count. Checked by spin:
+// kunit_tests/model/swap.pml.
 #pragma once
 
 #include "cpu.hpp"

@@ -6,6 +6,10 @@
 //	   -> a new table -> rcu_ptr -> grace period -> the old table is freed
 //	registry.dispatch()                         NMI: one read of the rcu_ptr
 //
+// X1 fill in the new table, X2 publish it, X3 wait for a grace period, X4 free the old
+// one; NMI: D1 read the pointer, D2 run the handlers. Checked by spin:
+// kunit_tests/model/registry.pml.
+//
 // A table is never changed once published: an NMI runs the handlers, each with
 // its own context, of one table, so a replace is atomic. The table is never
 // empty and the pointer never null: with nothing registered, a handler that
