@@ -541,33 +541,34 @@ EXPORT_SYMBOL_GPL(kt_report);
 
 /* --- Before and after each test --------------------------------------------- */
 
-static void take_away(void)
+int kt_init(struct kunit *test)
+{
+	/* So that no test waits on a CPU that it has blocked. */
+	set_cpus_allowed_ptr(current, cpumask_of(0));
+	/* Small buffers: most tests have no use for fine ones, which take time to make. */
+	return kt_rate(997) ?: kt_shape(65536, false) ?: kt_cpus(NULL);
+}
+EXPORT_SYMBOL_GPL(kt_init);
+
+static void expedite(bool on)
+{
+	kt_put("/sys/kernel/rcu_expedited", on ? "1" : "0", 1);
+}
+
+void kt_exit(struct kunit *test)
 {
 	struct kt_report sums;
 	int i;
 
 	kt_unblock();
 	kt_threads_stop();
-	kt_put("/sys/kernel/rcu_expedited", "0", 1);
+	expedite(true);
 	for (i = 1; i < MAX_HANDLERS; i++)
 		if (handler_numbers[i])
 			kt_handler_remove(i);
 	kt_disable();
 	kt_report(1, &sums);
-}
-
-int kt_init(struct kunit *test)
-{
-	/* So that no test waits on a CPU that it has blocked. */
-	set_cpus_allowed_ptr(current, cpumask_of(0));
-	take_away();
-	return kt_rate(997) ?: kt_shape(0, false) ?: kt_cpus(NULL);
-}
-EXPORT_SYMBOL_GPL(kt_init);
-
-void kt_exit(struct kunit *test)
-{
-	take_away();
+	expedite(false);
 }
 EXPORT_SYMBOL_GPL(kt_exit);
 

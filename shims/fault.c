@@ -9,6 +9,7 @@
 #include "fault.h"
 
 enum nmiprof_fault nmiprof_planted;
+EXPORT_SYMBOL_GPL(nmiprof_planted); /* test modules use the core's headers */
 
 #define NAME(name) #name,
 static const char *const names[] = { "none", NMIPROF_FAULT_LIST(NAME) };

@@ -13,7 +13,7 @@
 #include "settings_fuzz.hpp"
 
 extern "C" {
-#include "internal.h"
+#include "../../module/internal.h"
 
 extern unsigned long *const settings_parameter_rate_hz;
 extern unsigned long *const settings_parameter_granularity;

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""The part of scripts/soak that runs in the virtual machine.
+"""The part of scripts/torture that runs in the virtual machine.
 
-Fires NMIs while buffers, handlers and CPUs change, and takes the ledger at its
-word all the time. The last line on stdout is a JSON object: what was done, and
-in "reason" what failed, if anything did.
+Lets nmiprof_torture.ko loose while buffers, rates and CPUs change, the module itself
+comes and goes, NMIs arrive from outside and some get lost; takes the ledger at its
+word all the time. The last line on stdout is a JSON object: what was done, and in
+"reason" what failed, if anything did.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -23,9 +25,14 @@ from nmiprof_lib.profile import Profile
 GRANULARITIES = (256, 65536, 64, 4096, 1024, 16384, 128, 2048, 512, 8192, 32768)
 OFFLINE = (3, 2)            # CPUs that come and go
 KINDS = ("binned", "user", "idle", "out_of_range")
-SPLAT = re.compile(r"Uhhuh|\bBUG\b|WARNING:|Oops|general protection|unable to handle"
-                   r"|detected stalls|self-detected stall|soft lockup|blocked for more than")
-SOAK = "/sys/module/nmiprof_soak/parameters"
+UNKNOWN = re.compile(r"Uhhuh")
+SPLAT = re.compile(r"!!!|End of test: FAILURE|\bBUG\b|WARNING:|Oops|general protection|unable to handle"
+                   r"|detected stalls|self-detected stall|soft lockup|blocked for more than"
+                   r"|KASAN|KCSAN|UBSAN|ODEBUG|INFO: (?:task|possible|rcu)|suspicious RCU")
+TORTURE = "/sys/module/nmiprof_torture/parameters"
+PARAMETERS = "/sys/module/nmiprof/parameters"
+NMI_EVENT = "/sys/kernel/tracing/events/nmi/nmi_handler"
+FOREIGN, FOREIGN_PAUSE_S = 20, 0.25
 
 
 class Wrong(Exception):
@@ -37,10 +44,18 @@ def read_int(path):
         return int(file.read())
 
 
+def write(path, text):
+    with open(path, "w") as file:
+        file.write(text)
+
+
 class Log:
     """The kernel's log since the start, read as it grows."""
 
     def __init__(self):
+        self.expecting_unknown = False
+        self.unknown = 0            # NMIs reported as unknown while they were expected
+        self.verdicts = 0           # of nmiprof_torture
         self.fd = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
         os.lseek(self.fd, 0, os.SEEK_END)
 
@@ -53,24 +68,31 @@ class Log:
             except BrokenPipeError:     # overwritten before it was read: goes on behind
                 continue
             line = record.decode(errors="replace").split("\n")[0].partition(";")[2]
-            if SPLAT.search(line):
+            if UNKNOWN.search(line) and self.expecting_unknown:
+                self.unknown += 1
+            elif UNKNOWN.search(line) or SPLAT.search(line):
                 raise Wrong(f"the kernel reported: {line}")
+            self.verdicts += "End of test: SUCCESS" in line
 
 
-class Soak:
+class Torture:
     def __init__(self, args):
         self.args = args
         self.kernel = Kernel()
         self.log = Log()
         self.begun = self.shown = time.monotonic()
-        self.did = dict.fromkeys(("nmis", "swaps", "drains", "layouts", "looks", "rounds",
-                                  "handler_runs", "hotplugs", "reloads", "checkpoints",
+        self.did = dict.fromkeys(("nmis", "swaps", "drains", "layouts", "looks", "updates",
+                                  "nmi_looks", "hotplugs", "reloads", "checkpoints",
                                   "discarded", "late", "foreign", "samples",
-                                  "coalesced", "no_buffer", "lost"), 0)
+                                  "coalesced", "no_buffer", "lost", "injected", "unknown",
+                                  "late_injected", "rates"), 0)
         self.drained = dict.fromkeys(KINDS, 0)
         self.unnamed = dict.fromkeys(KINDS, 0)  # in buffers that a live change threw away
         self.live_changes = 0                   # since the last checkpoint
         self.loads = []
+        self.updates_before = self.looks_before = 0
+        # Forced delays, lost NMIs: in builds with planted faults.
+        self.guarded = args.guarded
 
     # Steps
 
@@ -110,12 +132,11 @@ class Soak:
         self.did["lost"] = ledger.lost()
         return ledger
 
-    def soak_counts(self):
-        bad = read_int(f"{SOAK}/bad")
-        if bad:
-            raise Wrong(f"{bad} times a handler ran with data that was freed or not its own")
-        self.did["rounds"] = read_int(f"{SOAK}/rounds_done")
-        self.did["handler_runs"] = read_int(f"{SOAK}/runs")
+    def torture_counts(self):
+        if failures := read_int(f"{TORTURE}/failures"):
+            raise Wrong(f"nmiprof_torture counts {failures} failures")
+        self.did["updates"] = self.updates_before + read_int(f"{TORTURE}/updates")
+        self.did["nmi_looks"] = self.looks_before + read_int(f"{TORTURE}/looks")
 
     def checkpoint(self):
         """Sampling is off and all is drained: what was handed out is what was counted."""
@@ -149,8 +170,7 @@ class Soak:
         """Drain and change, in live buffers but for every fifth time. Between two such
         times there are, in turn, live changes and none."""
         # Grace periods of both kinds.
-        with open("/sys/kernel/rcu_expedited", "w") as file:
-            file.write(str(turn % 2))
+        write("/sys/kernel/rcu_expedited", str(turn % 2))
         if turn % 5 == 4:
             self.kernel.set("enable", "0")
             self.drain()
@@ -167,8 +187,7 @@ class Soak:
         cpu = OFFLINE[turn % len(OFFLINE)]
         path = f"/sys/devices/system/cpu/cpu{cpu}/online"
         for value in "01":
-            with open(path, "w") as file:
-                file.write(value)
+            write(path, value)
         # What ran there was moved elsewhere and would not come back.
         self.unload()
         self.load()
@@ -179,20 +198,21 @@ class Soak:
         if now - self.shown >= 5:
             self.shown = now
             d = self.did
-            print(f"soak: {now - self.begun:.0f} s: {d['nmis']} NMIs, {d['swaps']} swaps, "
-                  f"{d['drains']} drains, {d['rounds']} rounds, {d['hotplugs']} hotplugs, "
+            print(f"torture: {now - self.begun:.0f} s: {d['nmis']} NMIs, {d['swaps']} swaps, "
+                  f"{d['drains']} drains, {d['updates']} updates, {d['hotplugs']} hotplugs, "
                   f"{d['reloads']} reloads", file=sys.stderr, flush=True)
 
     # The whole
 
     def load(self):
-        """Kernel, module and user code on CPU 2; CPU 3 is sampled as it idles."""
+        """Kernel, module and user code on CPUs 2 and 3."""
         self.command("insmod", "nmiprof_load.ko", "cpus=2", "percent=50", "section_us=500")
-        self.loads.append(subprocess.Popen(
-            ["taskset", "-c", "2", "sh", "-c",
-             "while :; do dd if=/dev/zero of=/dev/null bs=16k count=5000; done"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True))
+        for cpu in "23":
+            self.loads.append(subprocess.Popen(
+                ["taskset", "-c", cpu, "sh", "-c",
+                 "while :; do dd if=/dev/zero of=/dev/null bs=16k count=5000; done"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                start_new_session=True))
 
     def unload(self):
         for process in self.loads:
@@ -202,30 +222,23 @@ class Soak:
             self.command("rmmod", "nmiprof_load")
         self.loads.clear()
 
-    def fire(self):
-        args = self.args
-        self.command("insmod", "nmiprof.ko", "rate_hz=997", "enable=1")
+    def insert(self, *parameters):
+        """Load nmiprof.ko, as this run wants it."""
+        extra = [f"fault={self.args.fault}"] if self.args.fault else []
+        if self.guarded:
+            extra += ["pause_us=30", "pause_every=64"]
+        self.command("insmod", "nmiprof.ko", *parameters, *extra)
+
+    def begin(self):
         self.load()
-        self.command("insmod", "nmiprof_soak.ko", "senders=0", "targets=2-3",
-                     f"rounds={args.rounds}", "handler_us=20")
-        turn = 0
-        every = max(1, args.swaps // max(1, args.hotplugs))
-        while (self.did["nmis"] < args.nmis or self.did["swaps"] < args.swaps
-               or self.did["rounds"] < args.rounds or self.did["hotplugs"] < args.hotplugs):
-            if self.did["swaps"] < args.swaps or turn % 20 == 0:
-                self.swap(turn)
-            else:
-                self.drain()
-                time.sleep(0.05)
-            if turn % every == every - 1 and self.did["hotplugs"] < args.hotplugs:
-                self.hotplug(turn)
-            self.soak_counts()
-            self.ledger()
-            self.log.check()
-            self.progress()
-            turn += 1
-        self.soak_counts()
-        self.command("rmmod", "nmiprof_soak")
+        self.command("insmod", "nmiprof_torture.ko", "senders=0", "targets=2-3",
+                     "stutter=3", "stat_interval=10", "stall_cpu=20", "stall_cpu_interval=700")
+
+    def end(self):
+        """All stops; what was handed out is what was counted, and nothing is left over."""
+        self.torture_counts()
+        self.updates_before, self.looks_before = self.did["updates"], self.did["nmi_looks"]
+        self.command("rmmod", "nmiprof_torture")
         self.kernel.set("enable", "0")
         self.drain()
         self.checkpoint()
@@ -235,12 +248,96 @@ class Soak:
         self.command("rmmod", "nmiprof")
         self.unload()
         self.log.check()
+        self.log_verdict()
+
+    def log_verdict(self):
+        """nmiprof_torture has said that it found nothing."""
+        if self.log.verdicts != 1:
+            raise Wrong("nmiprof_torture ended without 'End of test: SUCCESS'")
+
+    def fire(self):
+        args = self.args
+        turn = 0
+        every = max(1, args.swaps // max(1, args.hotplugs))
+        perf = subprocess.Popen(
+            ["perf", "record", "-e", "cpu-clock", "-F", "99", "-a", "-g", "-o", "/tmp/perf.data",
+             "--max-size=16M"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL) if args.perf else None
+        while (self.did["nmis"] < args.nmis or self.did["swaps"] < args.swaps
+               or self.did["updates"] < args.updates or self.did["hotplugs"] < args.hotplugs):
+            if self.did["swaps"] < args.swaps or turn % 20 == 0:
+                self.swap(turn)
+            else:
+                self.drain()
+                time.sleep(0.05)
+            if turn % 7 == 3:
+                self.kernel.set("rate_hz", ("997", "4999", "99", "20011")[turn // 7 % 4])
+                self.did["rates"] += 1
+            if turn % every == every - 1 and self.did["hotplugs"] < args.hotplugs:
+                self.hotplug(turn)
+            if turn % 50 == 25:
+                write(f"{TORTURE}/greedy", "NY"[turn // 50 % 2])
+            self.torture_counts()
+            self.ledger()
+            self.log.check()
+            self.progress()
+            turn += 1
+        if perf:
+            perf.send_signal(signal.SIGINT)
+            perf.wait()
+
+    def foreign(self):
+        """NMIs from outside. Each is reported by the kernel, or counted as one that was
+        taken for a late one of ours; one that merges with one of ours on its way into
+        the CPU is neither, which is rare."""
+        late_before = self.ledger().total["late"]
+        traced = os.path.exists(NMI_EVENT)
+        if traced:      # no handler may ever claim more than one event
+            write(f"{NMI_EVENT}/filter", "handled>1")
+            write(f"{NMI_EVENT}/enable", "1")
+        self.log.check()
+        self.log.expecting_unknown = True
+        print(f"# send {FOREIGN} NMIs every {FOREIGN_PAUSE_S} s", flush=True)
+        time.sleep(FOREIGN * FOREIGN_PAUSE_S + 1)
+        self.log.check()
+        self.log.expecting_unknown = False
+        if traced:
+            write(f"{NMI_EVENT}/enable", "0")
+            with open("/sys/kernel/tracing/trace") as trace:
+                many = [line for line in trace if "handled" in line]
+            if many:
+                raise Wrong(f"a handler claimed more than one event: {many[0].strip()}")
+        late = self.ledger().total["late"] - late_before
+        unknown, self.log.unknown = self.log.unknown, 0
+        self.did["injected"] += FOREIGN
+        self.did["unknown"] += unknown
+        self.did["late_injected"] += late
+        merged = FOREIGN - unknown - late
+        if unknown > FOREIGN or merged > FOREIGN // 5 or unknown < FOREIGN // 2:
+            raise Wrong(f"of {FOREIGN} NMIs from outside {unknown} were reported as unknown and "
+                        f"{late} counted as late: {merged} are missing")
+
+    def lose(self):
+        """NMIs that get lost on their way cost their CPU a second, not more."""
+        write(f"{PARAMETERS}/lose_every", "3000")
+        time.sleep(2)
+        write("/sys/devices/system/cpu/cpu3/online", "0")
+        write("/sys/devices/system/cpu/cpu3/online", "1")
+        write(f"{PARAMETERS}/lose_every", "0")
+        time.sleep(2.5)
+        before = self.ledger()
+        time.sleep(1)
+        after = self.ledger()
+        for cpu in after.cpus:
+            if after.cpus[cpu]["due"] > before.cpus[cpu]["due"] + 50 \
+                    and after.cpus[cpu]["handled"] == before.cpus[cpu]["handled"]:
+                raise Wrong(f"CPU {cpu} is not sampled any more: its flag is stuck")
 
     def reload(self):
         """Loaded and unloaded under the fire of its own timers."""
         done = dict(self.did)
         for turn in range(self.args.reloads):
-            self.command("insmod", "nmiprof.ko", "enable=1", "rate_hz=20000")
+            self.insert("enable=1", "rate_hz=20000")
             time.sleep(0.1)
             if turn % 2:
                 self.ledger()
@@ -252,8 +349,15 @@ class Soak:
     def run(self):
         reason = None
         try:
-            self.fire()
             self.reload()
+            self.insert("rate_hz=997", "enable=1")
+            if self.args.foreign:
+                self.foreign()
+            self.begin()
+            if self.guarded:
+                self.lose()
+            self.fire()
+            self.end()
             time.sleep(0.2)     # what comes late, comes now
             self.log.check()
         except Wrong as wrong:
@@ -274,9 +378,16 @@ class Soak:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("nmis", "swaps", "rounds", "hotplugs", "reloads"):
+    for name in ("nmis", "swaps", "updates", "hotplugs", "reloads"):
         parser.add_argument(f"--{name}", type=int, required=True)
-    return Soak(parser.parse_args()).run()
+    parser.add_argument("--foreign", action="store_true",
+                        help="have NMIs sent from outside (a line on stdout asks for them)")
+    parser.add_argument("--perf", action="store_true", help="perf records meanwhile")
+    parser.add_argument("--guarded", action="store_true", help="the build is one with FAULTS=1")
+    parser.add_argument("--fault", help="planted fault; implies --guarded")
+    args = parser.parse_args()
+    args.guarded = args.guarded or bool(args.fault)
+    return Torture(args).run()
 
 
 if __name__ == "__main__":
