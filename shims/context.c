@@ -12,11 +12,13 @@
 static DEFINE_MUTEX(update_mutex);
 
 void shim_rcu_read_lock(void)
+	__acquires(RCU)
 {
 	rcu_read_lock();
 }
 
 void shim_rcu_read_unlock(void)
+	__releases(RCU)
 {
 	rcu_read_unlock();
 }
@@ -46,9 +48,10 @@ void shim_update_unlock(void)
 
 void (*shim_context_wrong)(const char *what);
 
+/* lint: MACRO_ARG_REUSE: @what is a string */
 #define CHECK(ok, what)                                                        \
 	do {                                                                   \
-		void (*wrong)(const char *) = READ_ONCE(shim_context_wrong);   \
+		void (*wrong)(const char *what_) = READ_ONCE(shim_context_wrong); \
 									       \
 		if (ok)                                                        \
 			break;                                                 \

@@ -11,6 +11,7 @@
 enum nmiprof_fault nmiprof_planted;
 EXPORT_SYMBOL_GPL(nmiprof_planted); /* test modules use the core's headers */
 
+/* lint: COMPLEX_MACRO: an item of a list */
 #define NAME(name) #name,
 static const char *const names[] = { "none", NMIPROF_FAULT_LIST(NAME) };
 

@@ -90,6 +90,7 @@ void shim_nmi_send(unsigned int cpu)
 	shim_check(in_irq);
 	if (shim_nmi_gets_lost())
 		return;
+/* lint: LINUX_VERSION_CODE, CONSTANT_COMPARISON: versions are told apart here */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
 	__apic_send_IPI_mask(cpumask_of(cpu), NMI_VECTOR);
 #else

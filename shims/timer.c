@@ -47,6 +47,7 @@ void shim_timer_init(void)
 	for_each_possible_cpu(cpu) {
 		struct sender_timer *t = per_cpu_ptr(&sender_timers, cpu);
 
+/* lint: LINUX_VERSION_CODE, CONSTANT_COMPARISON: versions are told apart here */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
 		hrtimer_setup(&t->timer, expired, CLOCK_MONOTONIC, TIMER_MODE);
 #else

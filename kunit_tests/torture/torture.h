@@ -114,6 +114,7 @@ enum torture_count {
 	TORTURE_STALLS,
 	TORTURE_COUNTS
 };
+
 void torture_did(enum torture_count what);
 unsigned long torture_done(enum torture_count what);
 

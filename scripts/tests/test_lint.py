@@ -119,7 +119,8 @@ class Lint(unittest.TestCase):
         # Of another kind, too far away, without a reason, or not needed.
         self.fails("checkpatch", "shims/rcu.c", planted.replace("int", named.replace(
             "OPEN_BRACE", "SPACING") + "\nint"), "OPEN_BRACE", at=2)
-        self.fails("checkpatch", "shims/rcu.c", f"\n{named}\nint i;\n" + planted, "OPEN_BRACE", at=4)
+        self.fails("checkpatch", "shims/rcu.c", f"\n{named}\nint i;\n" + planted,
+                   "OPEN_BRACE", at=4)
         self.fails("checkpatch", "shims/rcu.c", planted.replace(
             "int", "/* lint: OPEN_BRACE: */\nint"), "OPEN_BRACE", at=2)
         self.fails("checkpatch", "shims/rcu.c", f"\n{named}\nint i;\n", "OPEN_BRACE", at=1)

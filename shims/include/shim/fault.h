@@ -11,6 +11,7 @@
 
 #include "shim/types.h"
 
+/* lint: COMPLEX_MACRO, MACRO_ARG_REUSE: @X makes an item of a list */
 #define NMIPROF_FAULT_LIST(X) \
 	X(no_grace_period) /* reclaim() does not wait */ \
 	X(free_before_unpublish) /* a handler table is freed, then replaced */ \
@@ -54,6 +55,7 @@ SHIM_END
 
 #else
 
+/* lint: MACRO_ARG_UNUSED: there is no fault to plant */
 #define shim_fault_planted(name) false
 static inline void shim_fault_pause(void) SHIM_NOEXCEPT {}
 static inline void shim_fault_gap(void) SHIM_NOEXCEPT {}
