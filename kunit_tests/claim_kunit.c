@@ -105,6 +105,7 @@ static unsigned int slow(void *context, const struct nmiprof_nmi *nmi)
 	if (nmi->how & NMIPROF_FOREIGN)
 		return 0;
 	atomic_long_inc(&ticks);
+	/* lint: USLEEP_RANGE: an NMI handler cannot sleep */
 	udelay(200);
 	return 0;
 }
@@ -150,7 +151,7 @@ static unsigned int wait_for_second(void *context, const struct nmiprof_nmi *nmi
 {
 	if (smp_processor_id() != 1 || READ_ONCE(entered))
 		return 0;
-	smp_store_release(&entered, 1);
+	kt_tell(&entered);
 	kt_spin_until(&asked, 1000);
 	return 0;
 }
@@ -169,7 +170,7 @@ static void the_flag_is_up_while_handlers_run(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nmiprof_sample(1), 0);
 	KUNIT_EXPECT_TRUE(test, kt_spin_until(&entered, 1000));
 	KUNIT_EXPECT_EQ(test, nmiprof_sample(1), 0);
-	smp_store_release(&asked, 1);
+	kt_tell(&asked);
 	KUNIT_EXPECT_TRUE(test, kt_quiet());
 	KUNIT_EXPECT_EQ(test, kt_handler_remove(number), 0);
 	KUNIT_ASSERT_EQ(test, kt_ledger(1, &is), 0);
@@ -192,7 +193,7 @@ static int their_local_handler(unsigned int type, struct pt_regs *regs)
 {
 	if (READ_ONCE(stay) && smp_processor_id() == 1) {
 		WRITE_ONCE(stay, 0);
-		smp_store_release(&stayed_in, 1);
+		kt_tell(&stayed_in);
 		kt_spin_until(&leave, 1000);
 	}
 	return atomic_dec_if_positive(&theirs) >= 0;
@@ -318,7 +319,7 @@ static void an_nmi_that_was_overtaken_is_claimed_as_late(struct kunit *test)
 	send(1);
 	in = kt_spin_until(&stayed_in, 1000);
 	KUNIT_EXPECT_EQ(test, nmiprof_sample(1), 0);
-	smp_store_release(&leave, 1);
+	kt_tell(&leave);
 	KUNIT_EXPECT_TRUE(test, in);
 	KUNIT_EXPECT_TRUE(test, kt_quiet());
 	kt_sleep(20);

@@ -4,6 +4,7 @@
 
 #include "glue_kunit.h"
 
+/* lint: EXPORT_SYMBOL: they are C++, where there is no such macro */
 EXPORT_SYMBOL_GPL(kt_bins_new);
 EXPORT_SYMBOL_GPL(kt_claim_clear);
 EXPORT_SYMBOL_GPL(kt_claim_new);

@@ -155,17 +155,12 @@ static void cpus(struct kunit *test)
 
 static void a_refusal_while_sampling_changes_nothing(struct kunit *test)
 {
-	struct kt_ledger was, is;
-
 	KUNIT_ASSERT_EQ(test, kt_enable(), 0);
 	KUNIT_EXPECT_EQ(test, put("rate_hz", "0", 1), -ERANGE);
 	KUNIT_EXPECT_EQ(test, put("granularity", "3", 1), -EINVAL);
 	KUNIT_EXPECT_EQ(test, put("cpus", "4095", 4), -EINVAL);
 	KUNIT_EXPECT_EQ(test, nmiprof_core_enabled(), 1);
-	KUNIT_ASSERT_EQ(test, kt_ledger_total(&was), 0);
-	kt_sleep(50);
-	KUNIT_ASSERT_EQ(test, kt_ledger_total(&is), 0);
-	KUNIT_EXPECT_GT(test, is.handled, was.handled);
+	KUNIT_EXPECT_TRUE(test, kt_sampled(1));
 }
 
 /* cpu_set is laid out as the kernel's cpumask is, of whatever length. */

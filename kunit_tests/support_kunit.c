@@ -306,6 +306,7 @@ bool kt_spin_until(const int *flag, unsigned int ms)
 	shim_u32 last = shim_cycles();
 	shim_u64 gone = 0;
 
+	/* Pairs with kt_tell(). */
 	while (!smp_load_acquire(flag)) {
 		const shim_u32 now = shim_cycles();
 
@@ -318,6 +319,13 @@ bool kt_spin_until(const int *flag, unsigned int ms)
 	return true;
 }
 EXPORT_SYMBOL_GPL(kt_spin_until);
+
+void kt_tell(int *flag)
+{
+	/* Pairs with kt_spin_until(). */
+	smp_store_release(flag, 1);
+}
+EXPORT_SYMBOL_GPL(kt_tell);
 
 /* --- NMIs ------------------------------------------------------------------- */
 
@@ -362,6 +370,22 @@ bool kt_quiet(void)
 	return true;
 }
 EXPORT_SYMBOL_GPL(kt_quiet);
+
+bool kt_sampled(unsigned int cpu)
+{
+	ktime_t end = ktime_add_ms(ktime_get(), 2 * PATIENCE_MS);
+	struct kt_ledger was, is;
+
+	if (kt_ledger(cpu, &was))
+		return false;
+	do {
+		usleep_range(1000, 1100);
+		if (kt_ledger(cpu, &is) || ktime_after(ktime_get(), end))
+			return false;
+	} while (is.handled < was.handled + 2);
+	return true;
+}
+EXPORT_SYMBOL_GPL(kt_sampled);
 
 bool kt_tick(unsigned int cpu)
 {
@@ -413,6 +437,7 @@ static unsigned int call_handler(void *context, const struct nmiprof_nmi *nmi)
 		return 0;
 	}
 	call.fn(call.arg);
+	/* What fn() did is seen by whoever sees it done. */
 	smp_mb__before_atomic();
 	cpumask_set_cpu(cpu, &call.done);
 	return 0;

@@ -63,6 +63,9 @@ bool kt_quiet(void);
 /* Asks until one more tick of @cpu has been handled; false: a second went by. */
 bool kt_tick(unsigned int cpu);
 
+/* Until @cpu has handled ticks that nobody asked for; false: two seconds went by. */
+bool kt_sampled(unsigned int cpu);
+
 /* nmiprof_register(), taken away at the end of the test if it is still there. */
 int kt_handler_add(const char *name, nmiprof_handler_fn fn, void *context);
 int kt_handler_remove(int number);
@@ -86,8 +89,12 @@ int kt_in_nmi(unsigned int cpu, void (*fn)(void *arg), void *arg);
 /* The same on all CPUs that are online, in all NMIs at the same time. */
 int kt_in_nmis(void (*fn)(void *arg), void *arg);
 
-/* Busy waiting for what *flag says, in any context; false: @ms went by. */
+/*
+ * Busy waiting for kt_tell(flag), in any context; false: @ms went by. What was written
+ * before the one is seen after the other.
+ */
 bool kt_spin_until(const int *flag, unsigned int ms);
+void kt_tell(int *flag);
 
 /* Two kinds of grace period, as parameters of tests. */
 struct kt_grace {

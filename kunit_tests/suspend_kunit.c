@@ -74,10 +74,9 @@ static void expect_sampling(struct kunit *test)
 
 	for_each_online_cpu(cpu) {
 		KUNIT_ASSERT_EQ(test, kt_ledger(cpu, &was), 0);
-		kt_sleep(30);
+		KUNIT_EXPECT_TRUE_MSG(test, kt_sampled(cpu), "CPU %u", cpu);
 		KUNIT_ASSERT_EQ(test, kt_ledger(cpu, &is), 0);
-		KUNIT_EXPECT_GT_MSG(test, is.handled, was.handled, "CPU %u", cpu);
-		KUNIT_EXPECT_EQ(test, is.lost, 0UL);
+		KUNIT_EXPECT_EQ(test, is.lost, was.lost);
 	}
 	KT_EXPECT_BALANCED(test);
 }
@@ -161,14 +160,10 @@ static void settings_may_change_meanwhile(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, kt_ledger_total(&is), 0);
 	KUNIT_EXPECT_EQ(test, is.due, was.due);
 	resume();
-	kt_sleep(30);
-	KUNIT_ASSERT_EQ(test, kt_ledger(0, &is), 0);
-	KUNIT_ASSERT_EQ(test, kt_ledger(1, &was), 0);
-	kt_sleep(30);
 	KUNIT_ASSERT_EQ(test, kt_ledger(0, &was), 0);
+	KUNIT_EXPECT_TRUE(test, kt_sampled(1));
+	KUNIT_ASSERT_EQ(test, kt_ledger(0, &is), 0);
 	KUNIT_EXPECT_EQ(test, is.due, was.due);
-	KUNIT_ASSERT_EQ(test, kt_ledger(1, &is), 0);
-	KUNIT_EXPECT_GT(test, is.handled, 0UL);
 	KT_EXPECT_BALANCED(test);
 }
 

@@ -25,6 +25,10 @@ static char *user = "/nmiprof/user_kunit.ko";
 module_param(user, charp, 0444);
 MODULE_PARM_DESC(user, "Path of a module that uses nmiprof");
 
+static char *options = "";
+module_param(options, charp, 0444);
+MODULE_PARM_DESC(options, "More parameters for nmiprof.ko");
+
 static atomic_t strays;
 
 /* Whoever calls an NMI his own, there is none to be had here. */
@@ -37,6 +41,7 @@ static int stray(unsigned int type, struct pt_regs *regs)
 /* A command of /usr/sbin; its status, or -errno. */
 static int run(const char *command, const char *arg, const char *more)
 {
+	/* lint: STATIC_CONST_CHAR_ARRAY: call_usermodehelper() takes no const */
 	static char *envp[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
 	char line[256], **argv;
 	int status;
@@ -48,6 +53,14 @@ static int run(const char *command, const char *arg, const char *more)
 	status = call_usermodehelper(argv[0], argv, envp, UMH_WAIT_PROC);
 	argv_free(argv);
 	return status;
+}
+
+static int load(const char *parameters)
+{
+	char all[128];
+
+	snprintf(all, sizeof(all), "%s %s", parameters, options);
+	return run("insmod", nmiprof, all);
 }
 
 static bool loaded(const char *name)
@@ -104,7 +117,7 @@ static void straight_out_of_sampling(struct kunit *test)
 
 	snprintf(parameters, sizeof(parameters), "enable=1 rate_hz=%s", *rate);
 	for (i = 0; i < 2; i++) {
-		KUNIT_ASSERT_EQ(test, run("insmod", nmiprof, parameters), 0);
+		KUNIT_ASSERT_EQ(test, load(parameters), 0);
 		usleep_range(30000, 31000);
 		KUNIT_EXPECT_GT(test, number_in("/sys/kernel/nmiprof/stats/handled"), 0L);
 		KUNIT_ASSERT_EQ(test, run("rmmod", "nmiprof", ""), 0);
@@ -128,7 +141,7 @@ static void while_a_cpu_is_blocked(struct kunit *test)
 {
 	struct task_struct *task;
 
-	KUNIT_ASSERT_EQ(test, run("insmod", nmiprof, "enable=1 rate_hz=5000"), 0);
+	KUNIT_ASSERT_EQ(test, load("enable=1 rate_hz=5000"), 0);
 	task = kthread_create(blocked_for_ms, (void *)300L, "nmiprof_block");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
 	kthread_bind(task, 1);
@@ -145,7 +158,7 @@ static void with_a_cpu_offline(struct kunit *test)
 {
 	if (num_online_cpus() < 3)
 		kunit_skip(test, "needs three CPUs");
-	KUNIT_ASSERT_EQ(test, run("insmod", nmiprof, "enable=1 rate_hz=5000"), 0);
+	KUNIT_ASSERT_EQ(test, load("enable=1 rate_hz=5000"), 0);
 	KUNIT_EXPECT_EQ(test, remove_cpu(2), 0);
 	KUNIT_EXPECT_EQ(test, run("rmmod", "nmiprof", ""), 0);
 	KUNIT_EXPECT_EQ(test, add_cpu(2), 0);
@@ -156,7 +169,7 @@ static void a_module_that_uses_it_goes_in_mid_fire(struct kunit *test)
 {
 	int i;
 
-	KUNIT_ASSERT_EQ(test, run("insmod", nmiprof, "enable=1 rate_hz=10000"), 0);
+	KUNIT_ASSERT_EQ(test, load("enable=1 rate_hz=10000"), 0);
 	for (i = 0; i < 3; i++) {
 		KUNIT_EXPECT_EQ(test, run("insmod", user, ""), 0);
 		KUNIT_EXPECT_TRUE(test, loaded("user_kunit"));
@@ -172,7 +185,7 @@ static void it_stays_while_another_module_uses_it(struct kunit *test)
 {
 	long before;
 
-	KUNIT_ASSERT_EQ(test, run("insmod", nmiprof, ""), 0);
+	KUNIT_ASSERT_EQ(test, load(""), 0);
 	KUNIT_ASSERT_EQ(test, run("insmod", user, ""), 0);
 	KUNIT_EXPECT_NE(test, run("rmmod", "nmiprof", ""), 0);
 	KUNIT_EXPECT_TRUE(test, loaded("nmiprof"));
@@ -187,11 +200,11 @@ static void it_stays_while_another_module_uses_it(struct kunit *test)
 
 static void refused_parameters_leave_nothing_behind(struct kunit *test)
 {
-	KUNIT_EXPECT_NE(test, run("insmod", nmiprof, "enable=1 rate_hz=100001"), 0);
+	KUNIT_EXPECT_NE(test, load("enable=1 rate_hz=100001"), 0);
 	KUNIT_EXPECT_FALSE(test, loaded("nmiprof"));
-	KUNIT_EXPECT_NE(test, run("insmod", nmiprof, "enable=1 cpus=none"), 0);
+	KUNIT_EXPECT_NE(test, load("enable=1 cpus=none"), 0);
 	expect_no_strays(test);
-	KUNIT_EXPECT_EQ(test, run("insmod", nmiprof, "enable=1"), 0);
+	KUNIT_EXPECT_EQ(test, load("enable=1"), 0);
 	KUNIT_EXPECT_EQ(test, run("rmmod", "nmiprof", ""), 0);
 	expect_no_strays(test);
 }

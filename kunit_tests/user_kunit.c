@@ -12,6 +12,7 @@ static struct task_struct *asking;
 /* In this module's memory: an NMI that ran this after the unload would fault. */
 static unsigned int handler(void *context, const struct nmiprof_nmi *nmi)
 {
+	/* lint: USLEEP_RANGE: an NMI handler cannot sleep */
 	udelay(20);
 	return 0;
 }
@@ -23,7 +24,7 @@ static int ask(void *unused)
 	while (!kthread_should_stop()) {
 		for_each_online_cpu(cpu)
 			nmiprof_sample(cpu);
-		cond_resched();
+		usleep_range(50, 100);
 	}
 	return 0;
 }

@@ -16,6 +16,7 @@
 #include "shim/rcu.h"
 #include "check.h"
 
+/* lint: EXPORT_SYMBOL: C++ has no such macro, and only builds with tests export them */
 EXPORT_SYMBOL_GPL(nmiprof_core_configure);
 EXPORT_SYMBOL_GPL(nmiprof_core_disable);
 EXPORT_SYMBOL_GPL(nmiprof_core_discarded);
@@ -36,6 +37,7 @@ EXPORT_SYMBOL_GPL(nmiprof_core_suspend);
 EXPORT_SYMBOL_GPL(nmiprof_core_term_name);
 EXPORT_SYMBOL_GPL(nmiprof_core_terms);
 
+/* lint: EXPORT_SYMBOL: only builds with tests export them */
 EXPORT_SYMBOL_GPL(shim_alloc);
 EXPORT_SYMBOL_GPL(shim_cpus_lock);
 EXPORT_SYMBOL_GPL(shim_cpus_unlock);
@@ -50,6 +52,7 @@ EXPORT_SYMBOL_GPL(shim_update_unlock);
 EXPORT_SYMBOL_GPL(shim_warn_leaked);
 
 #ifdef NMIPROF_DEBUG
+/* lint: EXPORT_SYMBOL: only builds with tests export them */
 EXPORT_SYMBOL_GPL(shim_assert_in_irq);
 EXPORT_SYMBOL_GPL(shim_assert_in_nmi);
 EXPORT_SYMBOL_GPL(shim_assert_may_sleep);
@@ -57,7 +60,7 @@ EXPORT_SYMBOL_GPL(shim_context_wrong);
 #endif
 
 #ifdef NMIPROF_FAULTS
-EXPORT_SYMBOL_GPL(nmiprof_planted);
+/* lint: EXPORT_SYMBOL: only builds with tests export them */
 EXPORT_SYMBOL_GPL(shim_fault_gap);
 EXPORT_SYMBOL_GPL(shim_fault_pause);
 #endif
