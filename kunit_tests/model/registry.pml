@@ -67,19 +67,19 @@ end:
 			};
 			atomic {
 				assert(alive[t]); /* P1 */
-				c = context[t * OWNERS + i]
+				c = context[t * OWNERS + i];
+				assert(f == c) /* P3 */
 			};
-			if
-			:: f > 0 ->
-				atomic {
-					assert(f == c); /* P3 */
+			atomic {
+				if
+				:: f > 0 ->
 					assert(data[i * VERSIONS + c - 1]) /* P2 */
-				};
-				/* the handler's last access */
-				assert(data[i * VERSIONS + c - 1]) /* P2 */
-			:: else
-			fi;
-			atomic { i++; f = 0; c = 0 }
+				:: else
+				fi;
+				i++;
+				f = 0;
+				c = 0
+			}
 		:: i == OWNERS -> break
 		od
 	   fi;
