@@ -67,7 +67,7 @@ class Lint(unittest.TestCase):
                    "\tvoid *p = nmiprof_cpu_states;\n\n\treturn !p;\n}\n", "sparse", at=4)
         self.fails("sparse", "shims/rcu.c",
                    "\nvoid planted(int *p);\nvoid planted(int *p)\n{\n\trcu_read_lock();\n"
-                   "\tif (*p)\n\t\trcu_read_unlock();\n}\n", "sparse", at=2)
+                   "\tif (*p)\n\t\trcu_read_unlock();\n}\n", "sparse", at=5)
 
     def test_sparse_sees_what_is_built(self):
         self.fails("sparse", "shims/planted.c", "// SPDX-License-Identifier: GPL-2.0-only\n",
