@@ -428,7 +428,7 @@ void sequence::take_report()
 	const unsigned int what = in_.u8();
 	const bool may_lack = memory_may_lack();
 	nmiprof_report *r = nullptr;
-	const int err = nmiprof_core_report(what & 1, &r);
+	const int err = nmiprof_core_report((what & 1) != 0, &r);
 
 	EXPECT_TRUE(err == 0 || (err == err_nomem && may_lack)) << err;
 	EXPECT_EQ(err == 0, r != nullptr);
@@ -492,7 +492,7 @@ void sequence::add_handler()
 	for (unsigned int n = 1; n < nmiprof_core_max_handlers(); n++)
 		if (!nmiprof_core_handler_name(n, there, sizeof(there))) {
 			used++;
-			taken = taken || name.c_str() == std::string(there);
+			taken = taken || !std::strcmp(name.c_str(), there);
 		}
 	numbers_[fresh.get()] = 0;
 	const bool may_lack = memory_may_lack(), no_function = what == 255;

@@ -138,24 +138,25 @@ static size_t compose(struct thread *t, const struct file *file)
 	ssize_t got;
 	int fd;
 
-	switch (below(t, 10)) {
-	case 0: /* something that is likely to be taken */
-	case 1:
+	/* What is taken costs a grace period: a few thousand of a million will do. */
+	switch (below(t, 12)) {
+	case 0: /* something that may be taken */
 		n = 0;
 		for (i = 0; i <= below(t, 3); i++)
 			n += sprintf(t->buffer + n, "%s%s", i ? "," : "",
 				     words[below(t, sizeof(words) / sizeof(words[0]))]);
 		return n;
-	case 2: /* what it holds, and nearly that */
+	case 1: /* nearly what it holds, seldom just that */
+	case 2:
 	case 3:
 		fd = open(file->path, O_RDONLY);
 		got = fd < 0 ? -1 : read(fd, t->buffer, 256);
 		close(fd);
 		if (got <= 0)
 			return 0;
-		for (i = below(t, 3); i; i--)
+		for (i = below(t, 16) ? 1 + below(t, 2) : 0; i; i--)
 			t->buffer[below(t, got)] = next(t);
-		return below(t, 4) ? (size_t)got : below(t, got + 1);
+		return below(t, 4) ? (size_t)got : 1 + below(t, got);
 	case 4:
 		n = length(t);
 		memset(t->buffer, "0199,-\n a"[below(t, 9)], n);

@@ -144,7 +144,8 @@ class Fuzzer:
 
     def tool(self, *argv):
         """Runs the tool in this process; its exit status. Wrong if it misbehaved."""
-        out, err = io.StringIO(), io.StringIO()
+        # As a terminal takes it, so that what cannot be printed is found.
+        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
         self.runs += 1
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), \
@@ -153,16 +154,17 @@ class Fuzzer:
                 code = cli.main(list(argv))
         except Exception as error:
             raise Wrong(traceback_kind(error), traceback.format_exc(-4)) from None
-        lines = err.getvalue().splitlines()
+        said = err.buffer.getvalue().decode("utf-8", "replace")
+        lines = said.splitlines()
         last = lines[-1] if lines else ""
         if code not in (0, 1):
-            raise Wrong(f"{argv[0]} ends with status {code}", err.getvalue())
+            raise Wrong(f"{argv[0]} ends with status {code}", said)
         if code and not last.startswith("nmiprof: ") and argv[0] != "status":
-            raise Wrong(f"{argv[0]} fails and does not say why", repr(err.getvalue()))
+            raise Wrong(f"{argv[0]} fails and does not say why", repr(said))
         # record may warn as well.
         if argv[0] != "record" and len(lines) > 1 or len(last) > 1000:
             raise Wrong(f"{argv[0]} does not say it in one short line",
-                        repr(err.getvalue()[:2000]))
+                        repr(said[:2000]))
         self.refused += code
         return code
 
