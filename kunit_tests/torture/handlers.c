@@ -68,8 +68,14 @@ static void take_away(struct writer *w, struct torture_object *fresh)
 	else
 		err = nmiprof_unregister(w->number);
 	if (err) {
-		torture_fail("a handler could not be replaced or unregistered");
+		/* Only a replace may want for memory, and then all is as it was. */
+		if (err == -ENOMEM && fresh)
+			torture_did(TORTURE_NO_MEMORY);
+		else
+			torture_fail("a handler could not be replaced or unregistered");
 		WRITE_ONCE(w->current_object->age, 0);
+		if (fresh)
+			torture_object_age(&w->pipe, fresh);
 		return;
 	}
 	if (!poll_state_synchronize_rcu_full(&before))
@@ -99,7 +105,10 @@ static void one_update(struct writer *w)
 	}
 	number = nmiprof_register(w->name, function(fresh->kind), fresh);
 	if (number <= 0) {
-		torture_fail("a handler could not be registered");
+		if (number == -ENOMEM)
+			torture_did(TORTURE_NO_MEMORY);
+		else
+			torture_fail("a handler could not be registered");
 		torture_object_age(&w->pipe, fresh);
 		return;
 	}
@@ -141,7 +150,9 @@ static int fakewrite(void *number)
 	while (torture_go_on()) {
 		int handler = nmiprof_register(name, nothing, NULL);
 
-		if (handler <= 0 || nmiprof_unregister(handler))
+		if (handler == -ENOMEM)
+			torture_did(TORTURE_NO_MEMORY);
+		else if (handler <= 0 || nmiprof_unregister(handler))
 			torture_fail("a fake handler could not be registered and unregistered");
 		if (nmiprof_register("", nothing, NULL) != -EINVAL ||
 		    nmiprof_unregister(-1) != -ENOENT)

@@ -6,6 +6,7 @@
 #include <linux/module.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/timex.h>
 
@@ -49,7 +50,7 @@ bool torture_stuttering;
 
 static const char *const count_names[TORTURE_COUNTS] = {
 	"registers", "replaces", "unregisters", "swaps", "gp_normal", "gp_exp",
-	"gp_poll", "no_object", "sent", "offlines", "onlines", "stalls",
+	"gp_poll", "no_object", "no_memory", "sent", "offlines", "onlines", "stalls",
 };
 
 static const char *const reader_names[TORTURE_READERS] = { "nmi", "irq", "thread" };
@@ -181,6 +182,11 @@ static int get_updates(char *buf, const struct kernel_param *kp)
 			  torture_done(TORTURE_REPLACES) + torture_done(TORTURE_UNREGISTERS));
 }
 
+static int get_no_memory(char *buf, const struct kernel_param *kp)
+{
+	return sysfs_emit(buf, "%lu\n", torture_done(TORTURE_NO_MEMORY));
+}
+
 static int get_looks(char *buf, const struct kernel_param *kp)
 {
 	return sysfs_emit(buf, "%lu\n", torture_looks(TORTURE_NMI, 0) + torture_looks(TORTURE_NMI, 1));
@@ -192,6 +198,9 @@ MODULE_PARM_DESC(failures, "Failures so far");
 static const struct kernel_param_ops updates_ops = { .get = get_updates };
 module_param_cb(updates, &updates_ops, NULL, 0444);
 MODULE_PARM_DESC(updates, "Handlers registered, replaced and unregistered so far");
+static const struct kernel_param_ops no_memory_ops = { .get = get_no_memory };
+module_param_cb(no_memory, &no_memory_ops, NULL, 0444);
+MODULE_PARM_DESC(no_memory, "Updates that nmiprof refused for want of memory");
 static const struct kernel_param_ops looks_ops = { .get = get_looks };
 module_param_cb(looks, &looks_ops, NULL, 0444);
 MODULE_PARM_DESC(looks, "Looks from NMIs so far");

@@ -108,6 +108,7 @@ enum torture_count {
 	TORTURE_EXPEDITED,
 	TORTURE_POLLED,
 	TORTURE_NO_OBJECT,
+	TORTURE_NO_MEMORY, /* nmiprof said so */
 	TORTURE_SENT, /* asked for by the fire threads */
 	TORTURE_OFFLINES,
 	TORTURE_ONLINES,

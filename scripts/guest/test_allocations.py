@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every allocation of the module fails once: a clean error, all as before, no leak.
+
+For a kernel with FAULT_INJECTION and DEBUG_KMEMLEAK (scripts/test-kernel's plain ones),
+booted with kmemleak=on. /proc/PID/fail-nth makes the n-th allocation of a task fail
+(Documentation/fault-injection in the kernel); n counts up until an operation is through
+with fewer than n.
+"""
+
+import ctypes
+import errno
+import os
+import time
+import unittest
+from pathlib import Path
+
+import nmiprof_guest as g
+
+INJECTION = Path("/sys/kernel/debug")
+KMEMLEAK = INJECTION / "kmemleak"
+SYS_FINIT_MODULE, SYS_DELETE_MODULE = 313, 176
+MOST = 3000         # allocations that an operation may take, as a limit to this test
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def syscall(number, *arguments):
+    """0, or the errno."""
+    return ctypes.get_errno() if libc.syscall(number, *arguments) < 0 else 0
+
+
+def set_up_injection():
+    for kind in ("failslab", "fail_page_alloc"):
+        (INJECTION / kind / "verbose").write_text("0")
+        (INJECTION / kind / "ignore-gfp-wait").write_text("N")
+    (INJECTION / "fail_page_alloc/ignore-gfp-highmem").write_text("N")
+    (INJECTION / "fail_page_alloc/min-order").write_text("0")
+
+
+def ids(name):
+    return [pid for pid in os.listdir("/proc") if pid.isdigit()
+            and (Path("/proc", pid, "comm").read_text().strip() == name)]
+
+
+class FailNth:
+    """Makes allocations of one task fail, by its file fail-nth."""
+
+    def __init__(self, pid="self"):
+        self.fd = os.open(f"/proc/{pid}/fail-nth", os.O_RDWR)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.close(self.fd)
+
+    def during(self, n, operation):
+        """(operation's errno, whether an allocation failed)"""
+        text = str(n).encode()
+        os.pwrite(self.fd, text, 0)
+        result = operation()
+        left = int(os.pread(self.fd, 32, 0).split(b"\0")[0])
+        os.pwrite(self.fd, b"0", 0)
+        return result, left == 0
+
+
+@unittest.skipUnless((INJECTION / "failslab").exists() and KMEMLEAK.exists(),
+                     "the kernel injects no faults or looks for no leaks")
+class Allocations(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        set_up_injection()
+
+    def setUp(self):
+        KMEMLEAK.write_text("clear")
+
+    def leaks(self):
+        """What kmemleak finds; an object has to be some seconds old."""
+        for _ in range(2):
+            time.sleep(5.5)
+            KMEMLEAK.write_text("scan")
+        return KMEMLEAK.read_text()
+
+    def each_fails_once(self, operation, *, undo, check, pid="self", may_succeed=False):
+        """Run `operation` until none of its allocations is left to fail. Returns their number.
+
+        undo: after it has succeeded. check: after it has failed, that nothing changed.
+        may_succeed: what it did not get, it can do without.
+        """
+        with FailNth(pid) as fail:
+            for n in range(1, MOST):
+                result, failed = fail.during(n, operation)
+                if not failed:
+                    self.assertEqual(result, 0, f"without a failed allocation, n = {n}")
+                    undo()
+                    return n - 1
+                if result == 0:
+                    self.assertTrue(may_succeed, f"allocation {n} failed, the operation did not")
+                    undo()
+                else:
+                    self.assertEqual(g.errno_name(result), "ENOMEM", f"allocation {n}")
+                    check(n)
+        self.fail(f"still not through after {MOST} allocations")
+
+    def test_loading(self):
+        image = os.open(g.HERE / "nmiprof.ko", os.O_RDONLY)
+
+        def check(n):
+            self.assertFalse(g.loaded(), n)
+            self.assertFalse(g.SYSFS.exists(), n)
+            self.assertFalse(g.DEBUGFS.exists(), n)
+
+        # The kernel's loader does without some things, as the module without debugfs.
+        count = self.each_fails_once(
+            lambda: syscall(SYS_FINIT_MODULE, image, b"enable=1 rate_hz=5000", 0),
+            undo=lambda: g.unload(), check=check, may_succeed=True)
+        os.close(image)
+        print(f"# loading: {count} allocations failed in turn")
+        self.assertGreater(count, 50)
+        self.assertEqual(self.leaks(), "")
+
+    def setting(self, name, value, default, *, sampling, least):
+        """Write `value` to a setting."""
+        with g.module("nmiprof", "rate_hz=5000", f"enable={int(sampling)}"), g.busy():
+            before = g.settings()
+            fd = os.open(g.SYSFS / name, os.O_WRONLY)
+            data = value.encode()
+
+            def operation():
+                try:
+                    os.write(fd, data)
+                    return 0
+                except OSError as error:
+                    return error.errno
+
+            def check(n):
+                self.assertEqual(g.settings(), before, f"{name}, allocation {n}")
+                self.assertEqual(g.imbalances(g.ledger()), [], f"{name}, allocation {n}")
+
+            count = self.each_fails_once(operation, undo=lambda: g.write(name, default),
+                                         check=check)
+            os.close(fd)
+            print(f"# {name} {value}{', sampling' * sampling}: {count} allocations failed in turn")
+            self.assertGreaterEqual(count, least)
+            if sampling:
+                before = g.ledger()["total"]["handled"]
+                self.assertTrue(g.wait_for(lambda: g.ledger()["total"]["handled"] > before + 100))
+
+    def test_settings(self):
+        self.setting("enable", "1", "0", sampling=False, least=5)
+        self.setting("granularity", "1024", "0", sampling=True, least=5)
+        self.setting("layout", "shared", "percpu", sampling=True, least=3)
+        self.setting("rate_hz", "97", "5000", sampling=True, least=1)
+        self.setting("cpus", "0-1", "all", sampling=True, least=1)
+        self.assertEqual(self.leaks(), "")
+
+    def test_dumps(self):
+        with g.module("nmiprof", "rate_hz=5000", "enable=1"), g.busy():
+            for name in sorted(os.listdir(g.DEBUGFS)):
+
+                def operation(path=g.DEBUGFS / name):
+                    try:
+                        fd = os.open(path, os.O_RDONLY)
+                    except OSError as error:
+                        return error.errno
+                    try:
+                        while os.read(fd, 1 << 20):
+                            pass
+                        return 0
+                    except OSError as error:
+                        return error.errno
+                    finally:
+                        os.close(fd)
+
+                def check(n, name=name):
+                    self.assertEqual(g.imbalances(g.ledger()), [], f"{name}, allocation {n}")
+
+                # read(2) hands out what it has before it fails.
+                count = self.each_fails_once(operation, undo=lambda: None, check=check,
+                                             may_succeed=True)
+                print(f"# reading {name}: {count} allocations failed in turn")
+                self.assertGreaterEqual(count, 1, name)
+        self.assertEqual(self.leaks(), "")
+
+    def test_handlers(self):
+        """nmiprof_torture's threads register and replace; for want of memory all stays."""
+        parameters = Path("/sys/module/nmiprof_torture/parameters")
+        with g.module(), g.module("nmiprof_torture", "nwriters=1", "nfakewriters=1", "stutter=0",
+                                  "nreaders=1"):
+            failed = 0
+            for name in ("torture_write", "torture_fake"):
+                threads = ids(name)
+                self.assertEqual(len(threads), 1, name)
+                fail_nth = Path("/proc", threads[0], "fail-nth")
+                for turn in range(30):
+                    fail_nth.write_text(str(1 + turn % 2))
+                    self.assertTrue(g.wait_for(lambda: int(fail_nth.read_text()) == 0), name)
+                    failed += 1
+            refused = int((parameters / "no_memory").read_text())
+            self.assertEqual(int((parameters / "failures").read_text()), 0)
+        print(f"# registering and replacing: {failed} allocations failed, {refused} calls refused")
+        self.assertGreater(refused, failed // 2)
+        self.assertEqual(self.leaks(), "")
+
+    def test_cpu_that_comes_online(self):
+        """The callback runs in a thread of the CPU: without memory the CPU stays off, or
+        is online and not sampled; sampling as a whole goes on."""
+        with g.module("nmiprof", "rate_hz=5000", "enable=1"), g.busy():
+            g.online(3, False)
+            fd = os.open("/sys/devices/system/cpu/cpu3/online", os.O_WRONLY)
+
+            def operation():
+                try:
+                    os.write(fd, b"1")
+                    return 0
+                except OSError as error:
+                    return error.errno
+
+            def check(n):
+                self.assertEqual(g.imbalances(g.ledger()), [], n)
+                before = g.ledger()[0]["handled"]
+                self.assertTrue(g.wait_for(lambda: g.ledger()[0]["handled"] > before + 50), n)
+
+            threads = ids("cpuhp/3")
+            self.assertEqual(len(threads), 1)
+            count = self.each_fails_once(operation, undo=lambda: g.online(3, False), check=check,
+                                         pid=threads[0], may_succeed=True)
+            os.close(fd)
+            g.online(3, True)
+            print(f"# CPU 3 online: {count} allocations failed in turn")
+            before = g.ledger()[3]["handled"]
+            self.assertTrue(g.wait_for(lambda: g.ledger()[3]["handled"] > before + 50))
+        self.assertEqual(self.leaks(), "")
+
+
+if __name__ == "__main__":
+    unittest.main()
