@@ -146,9 +146,8 @@ inline synchronize_rcu_nmi()
 #endif
 
 /*
- * nmi_timer::send(), in the target's turn. Whether the NMI before this one is lost was
- * looked at with the turn (`was_lost`), hence before S1: looked at when S1 has failed,
- * it could have come in between.
+ * nmi_timer::send(), in the target's turn. An NMI is lost only when it is outstanding
+ * still after so much time is seen to have gone by: since S1 it may have come.
  */
 inline send()
 {
@@ -165,20 +164,20 @@ inline send()
 #ifdef M_two_outstanding
 		:: else -> owed++; set = true
 #else
-#if defined(M_no_resend) || defined(M_no_offline_reset)
 		:: else
-#else
-#ifdef M_lost_looked_at_after_S1
-		:: else -> was_lost = true;
-#else
-		:: else -> set = was_lost /* lost++, sent++; or coalesced++ */
-#endif
-#endif
 #endif
 		fi
 	};
-#ifdef M_lost_looked_at_after_S1
-	set = set || (was_lost && sent_at == LOST);
+#if !defined(M_no_resend) && !defined(M_no_offline_reset)
+	if
+	:: !set && sent_at == LOST ->
+#ifdef M_lost_without_a_second_look
+		set = true
+#else
+		set = (claim == ASKED) /* lost++, sent++; or coalesced++ */
+#endif
+	:: else
+	fi;
 #endif
 	if
 	:: set ->
@@ -198,20 +197,17 @@ inline send()
 #endif
 active [SENDERS] proctype tick()
 {
-	bool set, was_lost;
+	bool set;
 
 end:
 	do
 	:: atomic {
 		plan && online && TRY_BEGIN ->
 		turn = true;
-		readers++;
-#ifndef M_lost_looked_at_after_S1
-		was_lost = (sent_at == LOST)
-#endif
+		readers++
 	   };
 	   send();
-	   atomic { was_lost = false; turn = false; readers-- }
+	   atomic { turn = false; readers-- }
 	od
 }
 
@@ -219,20 +215,17 @@ end:
 /* nmi_timer::request(), for another module: it may ask until it lets go of ours. */
 active proctype request()
 {
-	bool set, was_lost;
+	bool set;
 
 end:
 	do
 	:: atomic {
 		online && TRY_BEGIN ->
 		turn = true;
-		requesting = true;
-#ifndef M_lost_looked_at_after_S1
-		was_lost = (sent_at == LOST)
-#endif
+		requesting = true
 	   };
 	   send();
-	   atomic { was_lost = false; turn = false; requesting = false }
+	   atomic { turn = false; requesting = false }
 	:: asks = false -> break
 	od
 }
