@@ -91,12 +91,14 @@ extern "C" int nmiprof_core_on_unknown_nmi(nmiprof_cpu *cpu) noexcept
 		return 0;
 
 	const kstd::uint32_t since_handlers = shim_cycles() - handlers_ended;
+	// In this order: a sender does S3 before it ends its turn.
+	const bool sending = cpu->due.in_turn();
 	const kstd::uint64_t sent_at = cpu->due.sent_at.get();
 	const bool soon_after_handlers =
 		since_handlers * kstd::uint64_t{1000} <= late_window_us * shim_cycles_per_ms() &&
 		!long_ago(sent_at, cycles_wrap_ns);
 
-	if (!soon_after_handlers && !cpu->due.in_turn() && long_ago(sent_at, late_window_us * 1000))
+	if (!soon_after_handlers && !sending && long_ago(sent_at, late_window_us * 1000))
 		return 0;
 	cpu->inside.write_begin();
 	cpu->late_after.set(handlers_ended);

@@ -73,7 +73,9 @@ void nmi_timer::send(const irq_context &ctx, nmiprof_cpu &target, claim_state as
 		shim_nmi_send(target.id);
 	if (!target.claim.try_set(ctx, asked) && // S1
 	    !fault::planted(NMIPROF_FAULT_two_outstanding)) {
-		if (!long_ago(due.sent_at.get(), lost_after_ns) ||
+		// Asked again: since S1 it may have come, and the next one would then be
+		// sent without a flag.
+		if (!long_ago(due.sent_at.get(), lost_after_ns) || !target.claim.outstanding() ||
 		    fault::planted(NMIPROF_FAULT_no_offline_reset))
 			return due.coalesced.inc();
 		due.lost_timeout.inc();
@@ -216,8 +218,13 @@ static void give_up(const may_sleep &sleep, nmiprof_cpu &c,
 		    kstd::local_counter<kstd::uint64_t> &lost) noexcept
 {
 	in_turn(c.due, [&] {
-		const kstd::uint64_t handled = c.handled.get();
+		kstd::uint64_t inside = 0, handled = 0;
 
+		// Between two ticks: amid one that has been counted the flag can still be set.
+		do {
+			inside = c.inside.read_begin();
+			handled = c.handled.get();
+		} while (c.inside.changed_since(inside));
 		if (!long_ago(c.due.sent_at.get(), lost_after_ns) || !c.claim.reset(sleep))
 			return;
 		for (unsigned int i = 0; i < spins_for_nmi || c.inside.entered(); i++)

@@ -580,6 +580,56 @@ TEST_F(nmi_timer_test, an_update_waits_for_a_sender_that_has_the_turn)
 	check_ledger();
 }
 
+TEST_F(nmi_timer_test, a_turn_that_somebody_has_is_left_alone_and_the_ring_goes_on)
+{
+	follow_all();
+	m().run(3 * period + 10 * us); // the last NMI has arrived
+	// No timer has run for a period and a half: all are overdue.
+	m().now += period * 3 / 2;
+	ASSERT_TRUE(state(1).due.try_begin());
+	const std::vector<sim::cpu> before = m().cpus;
+	{
+		sim::in_context level(sim::context::irq);
+
+		EXPECT_EQ(nmiprof_core_on_timer(0, m().now), period);
+	}
+	EXPECT_EQ(m().cpus[1].sent, before[1].sent) << "who has the turn does the work";
+	EXPECT_EQ(m().cpus[2].sent, before[2].sent + 1);
+	EXPECT_EQ(m().cpus[3].sent, before[3].sent + 1);
+	state(1).due.end();
+	m().run(3 * period);
+	EXPECT_GT(m().cpus[1].ticks, before[1].ticks) << "served in a later turn";
+	EXPECT_GE(ledger_of(1)[term::skipped_overrun], 1u);
+	stop();
+	check_ledger();
+}
+
+TEST_F(nmi_timer_test, an_nmi_that_comes_while_it_is_given_up_is_not_lost)
+{
+	m().deafen(2);
+	ASSERT_EQ(request(2), 0);
+	// The CPU has seen its flag, then the flag is taken away, then it counts the tick.
+	m().on_relax = [&] {
+		if (m().relaxed != 1)
+			return;
+		state(2).handled.inc();
+		m().cpus[2].latched = 0;
+		m().cpus[2].ticks++;
+		m().cpus[2].nmis++;
+	};
+	m().relaxed = 0;
+	{
+		updating u;
+		the_timer.settle(u.lock, u.sleep);
+	}
+	m().on_relax = nullptr;
+	EXPECT_GT(m().relaxed, 1u);
+	EXPECT_EQ(ledger_of(2)[term::lost_timeout], 0u);
+	EXPECT_EQ(ledger_of(2)[term::outstanding], 0u);
+	m().undeafen(2);
+	check_ledger();
+}
+
 // --- CPUs that come and go ---
 
 TEST_F(nmi_timer_test, hotplug_while_sampling)
