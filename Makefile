@@ -17,7 +17,7 @@ sources := Kbuild module cxx_core shims kunit_tests scripts
 
 STOCK := 6.1-amd64 6.1-cloud 6.1-rt 6.12-amd64 6.12-cloud 6.12-rt
 
-.PHONY: all modules stock setup demo test host-test bench soak lint clean help
+.PHONY: all modules stock setup demo test host-test test-all bench torture lint clean help
 
 all: modules
 	@echo "built $(out)/nmiprof.ko"
@@ -57,8 +57,11 @@ host-test:
 bench:
 	@scripts/bench
 
-soak:
-	@scripts/soak
+test-all:
+	@scripts/test-all
+
+torture:
+	@scripts/torture
 
 lint:
 	@scripts/lint
@@ -76,6 +79,7 @@ help:
 	@echo 'make host-test       host tests alone'
 	@echo 'make lint            static checks: checkpatch, sparse, clang-tidy, shellcheck, ...'
 	@echo 'make bench           costs and rates; writes docs/performance.md'
-	@echo 'make soak            10 million NMIs under change; planted faults'
+	@echo 'make test-all        all kernels, long torture, every planted fault; docs/testing.md'
+	@echo 'make torture         10 million NMIs while everything changes'
 	@echo 'make setup           install the Debian packages that all of this needs'
 	@echo 'make clean           remove build/'

@@ -22,7 +22,7 @@ static unsigned int run(const struct torture_object *object, int kind,
 	if (READ_ONCE(object->kind) != kind)
 		torture_fail("a handler ran with the data of another one");
 	torture_pointer_look(TORTURE_NMI);
-	if (torture_one_in(1024))
+	if (torture_one_in(torture_slow_every))
 		udelay(torture_slow_us);
 	/* Greedy: claims what is not its own, but not what is nobody's: that would hide it. */
 	return torture_greedy && (nmi->how & NMIPROF_FOREIGN) == 0;

@@ -14,7 +14,8 @@ handled() {
 
 echo "release $(uname -r)"
 insmod nmiprof.ko enable=1
-insmod nmiprof_soak.ko senders=0 targets=1
+insmod nmiprof_torture.ko senders=0 targets=1 nreaders=0 nwriters=0 nfakewriters=0 \
+	irqreader=0 stutter=0 stat_interval=0
 sleep 1
 for _ in 1 2 3; do
 	before=$(handled) start=${EPOCHREALTIME/./}
@@ -22,7 +23,7 @@ for _ in 1 2 3; do
 	after=$(handled) end=${EPOCHREALTIME/./}
 	echo "window $((end - start)) $((after - before))"
 done
-rmmod nmiprof_soak
+rmmod nmiprof_torture
 echo 0 >/sys/kernel/nmiprof/enable
 ledger 1 | sed 's/^/ledger /'
 echo "unknown $(dmesg | grep -c Uhhuh || :)"

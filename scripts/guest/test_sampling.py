@@ -207,23 +207,24 @@ class InterruptsOff(unittest.TestCase):
 
 
 class Handlers(unittest.TestCase):
-    PARAMETERS = "/sys/module/nmiprof_soak/parameters"
+    PARAMETERS = "/sys/module/nmiprof_torture/parameters"
 
     def count(self, name):
         return int(Path(self.PARAMETERS, name).read_text())
 
     def test_register_replace_unregister_under_fire(self):
         with g.module("nmiprof", "enable=1", "rate_hz=2000"):
-            with g.module("nmiprof_soak", "senders=0", "targets=1-3", "rounds=30", "handler_us=20"):
-                self.assertTrue(g.wait_for(lambda: self.count("rounds_done") >= 30, 30))
-                self.assertEqual(self.count("bad"), 0)
-                self.assertGreater(self.count("runs"), 100)
+            with g.module("nmiprof_torture", "senders=0", "targets=1-3", "stutter=0"):
+                self.assertTrue(g.wait_for(lambda: self.count("updates") >= 100, 30))
+                self.assertEqual(self.count("failures"), 0)
+                self.assertGreater(self.count("looks"), 100)
             self.assertEqual(g.imbalances(g.ledger()), [])
 
-    def test_a_slow_handler_that_claims_everything(self):
+    def test_slow_handlers_that_claim_everything(self):
         with g.module("nmiprof", "enable=1", "rate_hz=500"):
-            with g.module("nmiprof_soak", "rounds=200", "handler_us=1000", "claim_all=1"):
-                self.assertTrue(g.wait_for(lambda: self.count("runs") > 5, 10))
+            with g.module("nmiprof_torture", "slow_us=1000", "slow_every=1", "greedy=1",
+                          "stutter=0"):
+                self.assertTrue(g.wait_for(lambda: self.count("looks") > 20, 10))
             before = g.ledger()
             lines = (g.DEBUGFS / "handlers").read_text().splitlines()[1:]
             after = g.ledger()
