@@ -230,6 +230,7 @@ def main():
                         help="where to keep what fails (default: %(default)s)")
     args = parser.parse_args()
     args.seed = args.seed or random.randrange(1, 1 << 32)
+    sys.stdout.reconfigure(errors="backslashreplace")   # messages quote what was damaged
 
     end = time.monotonic() + args.seconds
     with tempfile.TemporaryDirectory() as directory:
