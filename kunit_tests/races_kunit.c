@@ -139,6 +139,7 @@ static void toggle(void *unused)
 
 static const struct race {
 	const char *name;
+	/* each in a thread of its own */
 	void (*changer[3])(void *unused);
 } races[] = {
 	{ "shape_and_drain", { change_shape, drain } },

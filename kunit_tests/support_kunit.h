@@ -33,6 +33,7 @@ static inline shim_u64 kt_in_buffers(const struct kt_ledger *l)
 }
 
 /* Each CPU's ledger adds up. */
+/* lint: MACRO_ARG_REUSE: a test is named, not computed */
 #define KT_EXPECT_BALANCED(test)                                                             \
 	do {                                                                                 \
 		struct kt_ledger _l;                                                         \

@@ -24,16 +24,27 @@ static void describe_swap(const struct swap_param *p, char *desc)
 
 KUNIT_ARRAY_PARAM(swap, swap_params, describe_swap);
 
+/* In text of the kernel: all CPUs count into the same few bins. */
+static void stay_in_kernel_text(void *unused)
+{
+	/* lint: USLEEP_RANGE: it is to be busy */
+	udelay(500);
+}
+
 static void each_sample_is_drained_once(struct kunit *test)
 {
 	const struct swap_param *p = test->param_value;
 	struct kt_ledger was, is;
 	struct kt_report got;
 	shim_u64 drained = 0;
+	unsigned int cpu;
 	int i;
 
 	KUNIT_ASSERT_EQ(test, kt_rate(p->hz), 0);
-	KUNIT_ASSERT_EQ(test, kt_shape(4096, p->shared), 0);
+	KUNIT_ASSERT_EQ(test, kt_shape(p->shared ? 65536 : 4096, p->shared), 0);
+	if (p->shared)
+		for_each_online_cpu(cpu)
+			KUNIT_ASSERT_EQ(test, kt_thread(cpu, stay_in_kernel_text, NULL), 0);
 	KUNIT_ASSERT_EQ(test, kt_ledger_total(&was), 0);
 	KUNIT_ASSERT_EQ(test, kt_enable(), 0);
 	KUNIT_ASSERT_EQ(test, kt_fire(200), 0);
