@@ -155,6 +155,10 @@ def parse(argv):
 
 
 def main(argv=None):
+    # Names may hold what the terminal's encoding does not.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
         try:
             args = parse(sys.argv[1:] if argv is None else argv)

@@ -3,6 +3,7 @@
 
 import errno
 import json
+import math
 import os
 import stat
 
@@ -116,27 +117,28 @@ def load(name):
     except OSError as error:
         hint = ": run `nmiprof record` first, or name it with -i" if error.errno == errno.ENOENT else ""
         raise Failure(f"cannot read {name}: {describe(error)}{hint}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Failure(f"{name} is not an nmiprof data file, or is damaged: {error}") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise Failure(f"{name} is not an nmiprof data file")
     version = document.get("version")
     if not isinstance(version, int) or version < 1:
-        raise Failure(f"{name} is damaged: version {version!r}")
+        raise Failure(f"{name} is damaged: version {version!r:.40}")
     if version > VERSION:
-        raise Failure(f"{name} has data format {version}, newer than {VERSION}, the newest "
+        raise Failure(f"{name} has data format {version!r:.40}, newer than {VERSION}, the newest "
                       "that this nmiprof reads")
     try:
         return _interpret(document)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise Failure(f"{name} is damaged: {type(error).__name__}: {error}") from None
+        raise Failure(f"{name} is damaged: {type(error).__name__}: {str(error)[:200]}") from None
     except Failure as error:
         raise Failure(f"{name} is damaged: {error}") from None
 
 
 def _interpret(document):
     profile = Profile()
-    profile.text = tuple(int(address, 16) for address in document["text"])
+    start, end = document["text"]
+    profile.text = int(start, 16), int(end, 16)
     for key in ("granularity", "outside_granularity", "user", "idle", "out_of_range"):
         setattr(profile, key, _count(document[key]))
     profile.other = document["other"]
@@ -145,24 +147,52 @@ def _interpret(document):
         for address, size, count, off in document[key]:
             table[int(address, 16), _count(size)] = [_count(count), _count(off)]
     if profile.samples != document["samples"]:
-        raise Failure(f"it says {document['samples']} samples and holds {profile.samples}")
-    ledger = Ledger({name: int(value) for name, value in document["ledger"]["total"].items()},
-                    {cpu: {name: int(value) for name, value in row.items()}
-                     for cpu, row in document["ledger"]["cpus"].items()})
+        raise Failure(f"it says {document['samples']!r:.40} samples and holds {profile.samples}")
+    ledger = Ledger(_row(document["ledger"]["total"]),
+                    {cpu: _row(row) for cpu, row in document["ledger"]["cpus"].items()})
     equations(ledger.total)         # all terms are there
     symbols = RangeTable([(int(start, 16), int(end, 16), str(name), str(module))
                           for start, end, name, module in document["symbols"]])
     settings = {name: document["settings"][name]
                 for name in ("rate_hz", "cpus", "granularity", "layout")}
     facts = {key: value for key, value in document.items() if key not in _NOT_FACTS}
-    for key, kinds in (("duration", (int, float)), ("start", str), ("end", str),
-                       ("warnings", list), ("kernel", dict)):
-        if not isinstance(facts[key], kinds):
-            raise Failure(f"'{key}' is {facts[key]!r}")
+    for key, good in (("duration", _is_duration), ("start", _is_text), ("end", _is_text),
+                      ("warnings", _is_texts), ("kernel", lambda value: isinstance(value, dict))):
+        if not good(facts[key]):
+            raise Failure(f"'{key}' is {facts[key]!r:.40}")
+    if not (facts.get("command") is None or _is_texts(facts["command"])):
+        raise Failure(f"'command' is {facts['command']!r:.40}")
     return Recording(facts, settings, ledger, profile, symbols)
 
 
+# The module counts in 64 bits; dumps of a recording are added up.
+_MOST = 2 ** 80
+
+
+def _whole(value):
+    if type(value) is not int or abs(value) > _MOST:
+        raise ValueError(f"{value!r:.40} is not a whole number")
+    return value
+
+
 def _count(value):
-    if not isinstance(value, int) or value < 0:
+    if _whole(value) < 0:
         raise ValueError(f"{value!r} is not a count")
     return value
+
+
+def _row(row):
+    """A row of the ledger: differences, which are negative when the module was reloaded."""
+    return {name: _whole(value) for name, value in row.items()}
+
+
+def _is_text(value):
+    return isinstance(value, str)
+
+
+def _is_texts(value):
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _is_duration(value):
+    return type(value) in (int, float) and 0 <= value <= _MOST and math.isfinite(value)

@@ -93,7 +93,8 @@ class Kernel:
 
     def module_version(self):
         try:
-            return read_all(self.path("/sys/module/nmiprof/version")).decode().strip()
+            version = read_all(self.path("/sys/module/nmiprof/version"))
+            return version.decode("ascii", "replace").strip()
         except OSError:
             return None
 
@@ -177,7 +178,7 @@ class Kernel:
     def _lockdown(self):
         """The lockdown mode in force, or None."""
         try:
-            text = read_all(self.path("/sys/kernel/security/lockdown")).decode()
+            text = read_all(self.path("/sys/kernel/security/lockdown")).decode("ascii", "replace")
         except OSError:
             return None
         match = re.search(r"\[(\w+)\]", text)

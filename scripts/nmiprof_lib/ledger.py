@@ -66,6 +66,8 @@ class Ledger:
             rows[fields[0]] = dict(zip(terms, values))
         if "total" not in rows:
             raise Failure("the ledger has no 'total' line")
+        for row in rows.values():
+            equations(row)      # all terms are there
         return cls(rows.pop("total"), rows)
 
     def since(self, before):
