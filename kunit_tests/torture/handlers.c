@@ -9,7 +9,7 @@
 #include "nmiprof.h"
 #include "torture.h"
 
-/* Exported for modules like this one, but declared in the kernel's private kernel/rcu/rcu.h. */
+/* lint: AVOID_EXTERNS: exported for modules like this, declared in kernel/rcu/rcu.h only */
 void rcu_expedite_gp(void);
 void rcu_unexpedite_gp(void);
 

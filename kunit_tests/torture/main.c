@@ -12,41 +12,56 @@
 
 #include "torture.h"
 
-#define PARAMETER(type, name, variable, text)                                                      \
-	module_param_named(name, variable, type, 0444);                                            \
-	MODULE_PARM_DESC(name, text)
-
 uint torture_nreaders = 4;
-PARAMETER(uint, nreaders, torture_nreaders, "Threads that read the rcu_ptr (default 4)");
+module_param_named(nreaders, torture_nreaders, uint, 0444);
+MODULE_PARM_DESC(nreaders, "Threads that read the rcu_ptr (default 4)");
+
 uint torture_nwriters = 2;
-PARAMETER(uint, nwriters, torture_nwriters,
-	  "Threads that register, replace and unregister (default 2)");
+module_param_named(nwriters, torture_nwriters, uint, 0444);
+MODULE_PARM_DESC(nwriters, "Threads that register, replace and unregister (default 2)");
+
 uint torture_nfakewriters = 2;
-PARAMETER(uint, nfakewriters, torture_nfakewriters,
-	  "Threads that only register and unregister (default 2)");
+module_param_named(nfakewriters, torture_nfakewriters, uint, 0444);
+MODULE_PARM_DESC(nfakewriters, "Threads that only register and unregister (default 2)");
+
 bool torture_irqreader = true;
-PARAMETER(bool, irqreader, torture_irqreader, "Read from interrupts, too (default Y)");
+module_param_named(irqreader, torture_irqreader, bool, 0444);
+MODULE_PARM_DESC(irqreader, "Read from interrupts, too (default Y)");
+
 bool torture_gp_normal = true;
-PARAMETER(bool, gp_normal, torture_gp_normal, "Age by normal grace periods (default Y)");
+module_param_named(gp_normal, torture_gp_normal, bool, 0444);
+MODULE_PARM_DESC(gp_normal, "Age by normal grace periods (default Y)");
+
 bool torture_gp_exp = true;
-PARAMETER(bool, gp_exp, torture_gp_exp,
-	  "Age by expedited ones, and expedite nmiprof's own at times (default Y)");
+module_param_named(gp_exp, torture_gp_exp, bool, 0444);
+MODULE_PARM_DESC(gp_exp, "Age by expedited ones, and expedite nmiprof's own at times (default Y)");
+
 bool torture_gp_poll = true;
-PARAMETER(bool, gp_poll, torture_gp_poll, "Age by polled ones (default Y)");
+module_param_named(gp_poll, torture_gp_poll, bool, 0444);
+MODULE_PARM_DESC(gp_poll, "Age by polled ones (default Y)");
+
 uint torture_delay_us = 20;
-PARAMETER(uint, delay_us, torture_delay_us, "Readers' forced delay, one time in 16 (default 20)");
+module_param_named(delay_us, torture_delay_us, uint, 0444);
+MODULE_PARM_DESC(delay_us, "Readers' forced delay, one time in 16 (default 20)");
+
 uint torture_slow_us = 200;
-PARAMETER(uint, slow_us, torture_slow_us, "Slow handler: so long, microseconds (default 200)");
+module_param_named(slow_us, torture_slow_us, uint, 0444);
+MODULE_PARM_DESC(slow_us, "Slow handler: so long, microseconds (default 200)");
+
 uint torture_slow_every = 1024;
-PARAMETER(uint, slow_every, torture_slow_every, "... at one NMI in so many (default 1024)");
+module_param_named(slow_every, torture_slow_every, uint, 0444);
+MODULE_PARM_DESC(slow_every, "... at one NMI in so many (default 1024)");
+
 bool torture_greedy;
 module_param_named(greedy, torture_greedy, bool, 0644);
 MODULE_PARM_DESC(greedy, "The handlers claim what is nmiprof's, too (default N)");
 
 static uint stutter = 2;
-PARAMETER(uint, stutter, stutter, "Run and rest for so long in turn, s (default 2; 0: no rest)");
+module_param(stutter, uint, 0444);
+MODULE_PARM_DESC(stutter, "Run and rest for so long in turn, s (default 2; 0: no rest)");
 static uint stat_interval = 30;
-PARAMETER(uint, stat_interval, stat_interval, "Statistics so often, s (default 30; 0: at the end)");
+module_param(stat_interval, uint, 0444);
+MODULE_PARM_DESC(stat_interval, "Statistics so often, s (default 30; 0: at the end)");
 
 bool torture_stuttering;
 
@@ -191,7 +206,8 @@ static int get_no_memory(char *buf, const struct kernel_param *kp)
 
 static int get_looks(char *buf, const struct kernel_param *kp)
 {
-	return sysfs_emit(buf, "%lu\n", torture_looks(TORTURE_NMI, 0) + torture_looks(TORTURE_NMI, 1));
+	return sysfs_emit(buf, "%lu\n",
+			  torture_looks(TORTURE_NMI, 0) + torture_looks(TORTURE_NMI, 1));
 }
 
 static const struct kernel_param_ops failures_ops = { .get = get_failures };
