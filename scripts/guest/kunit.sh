@@ -10,11 +10,27 @@ if [ $# -eq 0 ] || [ "$1" = --help ]; then
 	[ $# -eq 0 ] && exit 2 || exit 0
 fi
 
+# What $suite said. In 6.1, debugfs only holds the last parameter of each test; its log
+# has all of them, but no head, and numbers that go on from suite to suite.
+results()
+{
+	case $(uname -r) in
+	6.1.*)
+		printf 'KTAP version 1\n1..1\n'
+		dmesg -t | sed -E "s/^(not )?ok [0-9]+ nmiprof_$suite\$/\1ok 1 nmiprof_$suite/"
+		;;
+	*)
+		cat "/sys/kernel/debug/kunit/nmiprof_$suite/results"
+		;;
+	esac
+}
+
 mkdir -p /results
 failed=0
 read -ra options <<<"${NMIPROF_OPTIONS:-}"
 for suite in "$@"; do
 	began=$(date +%s%N)
+	dmesg -C
 	if [ "$suite" = unload ]; then
 		# It loads and unloads nmiprof itself.
 		insmod unload_kunit.ko "options=${NMIPROF_OPTIONS:-}" || failed=1
@@ -23,7 +39,7 @@ for suite in "$@"; do
 		[ -d /sys/module/nmiprof_kunit ] || insmod nmiprof_kunit.ko || exit 1
 		insmod "${suite}_kunit.ko" || failed=1
 	fi
-	cat "/sys/kernel/debug/kunit/nmiprof_$suite/results" >"/results/$suite" || failed=1
+	results >"/results/$suite" || failed=1
 	rmmod "${suite}_kunit" || failed=1
 	echo "$suite $((($(date +%s%N) - began) / 1000000))"
 done
