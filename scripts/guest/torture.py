@@ -299,7 +299,7 @@ class Torture:
         self.log.check()
         self.log.expecting_unknown = True
         print(f"# send {FOREIGN} NMIs every {FOREIGN_PAUSE_S} s", flush=True)
-        time.sleep(FOREIGN * FOREIGN_PAUSE_S + 1)
+        time.sleep(FOREIGN * FOREIGN_PAUSE_S + 4)
         self.log.check()
         self.log.expecting_unknown = False
         if traced:
