@@ -9,6 +9,7 @@
 
 #include <linux/list.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/printk.h>
 #include <linux/rcupdate.h>
@@ -43,6 +44,20 @@ static LIST_HEAD(held); /* oldest first; lock */
 static size_t held_bytes; /* lock */
 static size_t live_blocks; /* lock */
 
+static uint fail_alloc; /* lock */
+module_param(fail_alloc, uint, 0644);
+MODULE_PARM_DESC(fail_alloc, "The n-th allocation from now on fails (default 0: none)");
+
+static bool fails(void)
+{
+	bool last;
+
+	mutex_lock(&lock);
+	last = fail_alloc && --fail_alloc == 0;
+	mutex_unlock(&lock);
+	return last;
+}
+
 static u8 *edge(struct block *block)
 {
 	return (u8 *)(block + 1) + block->bytes;
@@ -54,7 +69,7 @@ void *shim_alloc(shim_size bytes, unsigned int cpu)
 	const int node = cpu_to_node(cpu);
 	struct block *block;
 
-	if (!bytes)
+	if (!bytes || fails())
 		return NULL;
 	if (whole > PAGE_SIZE)
 		block = vzalloc_node(whole, node);

@@ -46,10 +46,10 @@ def ids(name):
 
 
 class FailNth:
-    """Makes allocations of one task fail, by its file fail-nth."""
+    """Makes allocations of this task fail, by its file fail-nth."""
 
-    def __init__(self, pid="self"):
-        self.fd = os.open(f"/proc/{pid}/fail-nth", os.O_RDWR)
+    def __init__(self):
+        self.fd = os.open("/proc/self/fail-nth", os.O_RDWR)
 
     def __enter__(self):
         return self
@@ -84,14 +84,14 @@ class Allocations(unittest.TestCase):
             KMEMLEAK.write_text("scan")
         return KMEMLEAK.read_text()
 
-    def each_fails_once(self, operation, *, undo, check, pid="self", may_succeed=False):
+    def each_fails_once(self, operation, *, undo, check, may_succeed=False):
         """Run `operation` until none of its allocations is left to fail. Returns their number.
 
         undo: after it has succeeded. check: after it has failed, that nothing changed.
         may_succeed: what it did not get, it can do without.
         """
         shown = time.monotonic()
-        with FailNth(pid) as fail:
+        with FailNth() as fail:
             for n in range(1, MOST):
                 if time.monotonic() > shown + 20:
                     shown = time.monotonic()
@@ -212,33 +212,35 @@ class Allocations(unittest.TestCase):
         self.assertEqual(self.leaks(), "")
 
     def test_cpu_that_comes_online(self):
-        """The callback runs in a thread of the CPU: without memory the CPU stays off, or
-        is online and not sampled; sampling as a whole goes on."""
-        with g.module("nmiprof", "rate_hz=5000", "enable=1"), g.busy():
-            g.online(3, False)
-            fd = os.open("/sys/devices/system/cpu/cpu3/online", os.O_WRONLY)
+        """Without memory the CPU stays off, or is online and not sampled; the others are
+        sampled all the same.
 
-            def operation():
-                try:
-                    os.write(fd, b"1")
-                    return 0
-                except OSError as error:
-                    return error.errno
-
-            def check(n):
+        By the module's own means (fail_alloc of a build with FAULTS=1): the kernel does
+        not always get over failures of its own in the middle of hotplug.
+        """
+        fail_alloc = Path("/sys/module/nmiprof/parameters/fail_alloc")
+        g.run("insmod", g.HERE / "nmiprof-faults.ko", "rate_hz=5000", "enable=1")
+        try:
+            for n in range(1, 100):
+                g.online(3, False)
+                fail_alloc.write_text(str(n))
+                with contextlib.suppress(OSError):
+                    g.online(3, True)
+                failed = fail_alloc.read_text().strip() == "0"
+                fail_alloc.write_text("0")
                 self.assertEqual(g.imbalances(g.ledger()), [], n)
                 before = g.ledger()[0]["handled"]
                 self.assertTrue(g.wait_for(lambda: g.ledger()[0]["handled"] > before + 50), n)
-
-            threads = ids("cpuhp/3")
-            self.assertEqual(len(threads), 1)
-            count = self.each_fails_once(operation, undo=lambda: g.online(3, False), check=check,
-                                         pid=threads[0], may_succeed=True)
-            os.close(fd)
-            g.online(3, True)
-            print(f"# CPU 3 online: {count} allocations failed in turn")
+                g.online(3, True)
+                if not failed:
+                    break
+            print(f"# CPU 3 online: {n - 1} allocations failed in turn")
+            self.assertGreaterEqual(n - 1, 2)
             before = g.ledger()[3]["handled"]
             self.assertTrue(g.wait_for(lambda: g.ledger()[3]["handled"] > before + 50))
+        finally:
+            g.online(3, True)
+            g.unload()
         self.assertEqual(self.leaks(), "")
 
 

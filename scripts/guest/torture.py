@@ -318,6 +318,18 @@ class Torture:
             raise Wrong(f"of {FOREIGN} NMIs from outside {unknown} were reported as unknown and "
                         f"{late} counted as late: {merged} are missing")
 
+    def contend(self):
+        """For a while, all CPUs count into a few bins that they share."""
+        self.live_changes += 1
+        for name, value in (("layout", "shared"), ("granularity", "65536")):
+            self.kernel.set(name, value)
+        time.sleep(4)
+        self.kernel.set("enable", "0")
+        self.drain()
+        self.checkpoint()
+        for name, value in (("layout", "percpu"), ("granularity", "0"), ("enable", "1")):
+            self.kernel.set(name, value)
+
     def lose(self):
         """NMIs that get lost on their way cost their CPU a second, not more."""
         write(f"{PARAMETERS}/lose_every", "3000")
@@ -356,6 +368,7 @@ class Torture:
                 self.foreign()
             self.kernel.set("rate_hz", "997")
             self.begin()
+            self.contend()
             if self.guarded:
                 self.lose()
             self.fire()
