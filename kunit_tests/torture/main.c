@@ -42,7 +42,7 @@ MODULE_PARM_DESC(gp_poll, "Age by polled ones (default Y)");
 
 uint torture_delay_us = 20;
 module_param_named(delay_us, torture_delay_us, uint, 0444);
-MODULE_PARM_DESC(delay_us, "Readers' forced delay, one time in 16 (default 20)");
+MODULE_PARM_DESC(delay_us, "Readers' forced delay, one time in 64 (default 20)");
 
 uint torture_slow_us = 200;
 module_param_named(slow_us, torture_slow_us, uint, 0444);
@@ -58,7 +58,7 @@ MODULE_PARM_DESC(greedy, "The handlers claim what is nmiprof's, too (default N)"
 
 static uint stutter = 2;
 module_param(stutter, uint, 0444);
-MODULE_PARM_DESC(stutter, "Run and rest for so long in turn, s (default 2; 0: no rest)");
+MODULE_PARM_DESC(stutter, "Run so long, then rest for a quarter of it, s (default 2; 0: no rest)");
 static uint stat_interval = 30;
 module_param(stat_interval, uint, 0444);
 MODULE_PARM_DESC(stat_interval, "Statistics so often, s (default 30; 0: at the end)");
@@ -172,7 +172,9 @@ static int stutters(void *unused)
 {
 	while (!kthread_should_stop()) {
 		schedule_timeout_interruptible(stutter * HZ);
-		WRITE_ONCE(torture_stuttering, !torture_stuttering);
+		WRITE_ONCE(torture_stuttering, true);
+		schedule_timeout_interruptible(stutter * HZ / 4);
+		WRITE_ONCE(torture_stuttering, false);
 	}
 	return 0;
 }

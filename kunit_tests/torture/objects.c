@@ -129,7 +129,7 @@ void torture_look(const struct torture_object *object, enum torture_reader who)
 		torture_fail("a reader got something that is no object");
 		return;
 	}
-	if (torture_one_in(16))
+	if (torture_one_in(64))
 		udelay(torture_delay_us);
 	/* Late: an object that should have been waited for has aged meanwhile. */
 	age = READ_ONCE(object->age);

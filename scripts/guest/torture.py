@@ -91,6 +91,7 @@ class Torture:
         self.unnamed = dict.fromkeys(KINDS, 0)  # in buffers that a live change threw away
         self.live_changes = 0                   # since the last checkpoint
         self.loads = []
+        self.perf = None
         self.updates_before = self.looks_before = 0
         # Forced delays, lost NMIs: in builds with planted faults.
         self.guarded = args.guarded
@@ -260,10 +261,6 @@ class Torture:
         args = self.args
         turn = 0
         every = max(1, args.swaps // max(1, args.hotplugs))
-        perf = subprocess.Popen(
-            ["perf", "record", "-e", "cpu-clock", "-F", "99", "-a", "-g", "-o", "/tmp/perf.data",
-             "--max-size=16M"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL) if args.perf else None
         while (self.did["nmis"] < args.nmis or self.did["swaps"] < args.swaps
                or self.did["updates"] < args.updates or self.did["hotplugs"] < args.hotplugs):
             if self.did["swaps"] < args.swaps or turn % 20 == 0:
@@ -283,25 +280,37 @@ class Torture:
             self.log.check()
             self.progress()
             turn += 1
-        if perf:
-            perf.send_signal(signal.SIGINT)
-            perf.wait()
+    def start_perf(self):
+        """The kernel's own profiler, beside ours."""
+        self.perf = subprocess.Popen(
+            ["perf", "record", "-e", "cpu-clock", "-F", "99", "-a", "-g", "-o", "/tmp/perf.data",
+             "--max-size=16M"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+        time.sleep(2)
+
+    def stop_perf(self):
+        if self.perf:
+            self.perf.send_signal(signal.SIGINT)
+            self.perf.wait()
 
     def foreign(self):
         """NMIs from outside. Each is reported by the kernel, or counted as one that was
         taken for a late one of ours; one that merges with one of ours on its way into
-        the CPU is neither, hence a low rate."""
-        late_before = self.ledger().total["late"]
+        the CPU is neither, hence a low rate. Tracing starts and stops while no NMI arrives:
+        it changes the kernel's code, and QEMU lets an NMI see half of that."""
         traced = os.path.exists(NMI_EVENT)
         if traced:      # no handler may ever claim more than one event
             write(f"{NMI_EVENT}/filter", "handled>1")
             write(f"{NMI_EVENT}/enable", "1")
+        self.kernel.set("enable", "1")
+        late_before = self.ledger().total["late"]
         self.log.check()
         self.log.expecting_unknown = True
         print(f"# send {FOREIGN} NMIs every {FOREIGN_PAUSE_S} s", flush=True)
         time.sleep(FOREIGN * FOREIGN_PAUSE_S + 4)
         self.log.check()
         self.log.expecting_unknown = False
+        self.kernel.set("enable", "0")
         if traced:
             write(f"{NMI_EVENT}/enable", "0")
             with open("/sys/kernel/tracing/trace") as trace:
@@ -363,16 +372,20 @@ class Torture:
         reason = None
         try:
             self.reload()
-            self.insert("rate_hz=97", "enable=1")
+            self.insert("rate_hz=97")
             if self.args.foreign:
                 self.foreign()
+            if self.args.perf:
+                self.start_perf()
             self.kernel.set("rate_hz", "997")
+            self.kernel.set("enable", "1")
             self.begin()
             self.contend()
             if self.guarded:
                 self.lose()
             self.fire()
             self.end()
+            self.stop_perf()
             time.sleep(0.2)     # what comes late, comes now
             self.log.check()
         except Wrong as wrong:
