@@ -93,8 +93,8 @@ class Lint(unittest.TestCase):
         self.fails("shellcheck", ".ci/run", "rm $1\n", "SC2086")
 
     def test_python(self):
-        self.fails("python", "scripts/kernel_cache.py", "import planted\n", "python")
-        self.fails("python", "scripts/kernel_cache.py", "def planted(:\n", "python")
+        self.fails("python", "scripts/guest/run_tests.py", "import planted\n", "python")
+        self.fails("python", "scripts/guest/run_tests.py", "def planted(:\n", "python")
 
     def test_man(self):
         self.fails("man", "docs/man/planted.1", ".TH planted 1\n.planted\n", "man", at=1)
