@@ -16,7 +16,8 @@
 //	target, NMI that nobody claimed (NMI_UNKNOWN)
 //	  L1  our IPI can arrive after another NMI has used up its claim in T1..T4.
 //	      One such arrival is claimed for each tick, while S2 is under way or
-//	      within `late_window` of S3 or of T3, and counted as late.
+//	      within `late_window` of S3, or when its T1 was that soon after T3; it is
+//	      counted as late.
 //
 //	        S1                      T4
 //	free --------> asked, unsent --------> free --L1--> free

@@ -23,14 +23,27 @@ constexpr kstd::uint64_t cycles_wrap_ns = 500'000'000;
 	return fault::planted(NMIPROF_FAULT_return_two) ? 2 : 1; // T5
 }
 
+// T1 of an NMI without a claim, for L1: did it begin soon after a tick's handlers had
+// ended? How long other handlers and the kernel take from here on does not matter.
+void note_tick_before(nmiprof_cpu &cpu) noexcept
+{
+	const kstd::uint32_t ended = cpu.handlers_ended.get();
+	const kstd::uint32_t since = shim_cycles() - ended;
+	const bool soon = since * kstd::uint64_t{1000} <= late_window_us * shim_cycles_per_ms() &&
+			  !long_ago(cpu.due.sent_at.get(), cycles_wrap_ns);
+
+	cpu.soon_after.set(soon ? ended : ended - 1);
+}
+
 // Any NMI, any handlers.
 [[gnu::noinline]] int general(const nmi_context &ctx, nmiprof_cpu &cpu) noexcept
 {
 	const claim_state claim = cpu.claim.pending(ctx); // T1
 
-	if (claim == claim_state::free)
+	if (claim == claim_state::free) {
 		cpu.how |= NMIPROF_FOREIGN;
-	else if (claim == claim_state::asked_by_self)
+		note_tick_before(cpu);
+	} else if (claim == claim_state::asked_by_self)
 		shim_nmi_look_below_irq(&cpu);
 
 	const registry::outcome outcome = handlers.dispatch(ctx, cpu); // T2
@@ -90,13 +103,10 @@ extern "C" int nmiprof_core_on_unknown_nmi(nmiprof_cpu *cpu) noexcept
 	if (handlers_ended == cpu->late_after.get())
 		return 0;
 
-	const kstd::uint32_t since_handlers = shim_cycles() - handlers_ended;
 	// In this order: a sender does S3 before it ends its turn.
 	const bool sending = cpu->due.in_turn();
 	const kstd::uint64_t sent_at = cpu->due.sent_at.get();
-	const bool soon_after_handlers =
-		since_handlers * kstd::uint64_t{1000} <= late_window_us * shim_cycles_per_ms() &&
-		!long_ago(sent_at, cycles_wrap_ns);
+	const bool soon_after_handlers = cpu->soon_after.get() == handlers_ended;
 
 	if (!soon_after_handlers && !sending && long_ago(sent_at, late_window_us * 1000))
 		return 0;

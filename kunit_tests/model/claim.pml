@@ -28,8 +28,9 @@
  *	P5  nothing of ours is used when it is gone
  *
  * What is taken for granted. A run without it fails, so each is needed:
- *	A1  from T3 on a run of NMIs, one upon the other, is over within late_window; until
- *	    T1 others' handlers may take what time they like (SLOW_NMI)
+ *	A1  from T3 on a run of NMIs, one upon the other, is at its last T1 within
+ *	    late_window; before the tick's T1, and in what comes after the last one,
+ *	    others' handlers may take what time they like (SLOW_NMI)
  *	A2  so is the way of an NMI from S2 to the target's latch (SLOW_BUS)
  *	A3  an NMI is latched before the next turn of its target does S1 (TWO_ON_BUS)
  *	A4  a store gets visible to other CPUs within spins_for_nmi (SLOW_STORE)
@@ -79,6 +80,10 @@ bool inside; /* odd */
 bool turn; /* deadline's: odd */
 byte sent_at = LOST; /* S3 */
 byte handlers_ended = CYCLES_WRAPPED; /* T3 */
+byte foreign_began = OUT_OF_WINDOW; /* how long after T3 the last T1 was */
+bool soon_after; /* what was made of that, by note_tick_before() */
+bool sending_at_T1; /* for P2 */
+bool unclaimed; /* the NMI that is being handled: T1 found no claim */
 bool s3_is_newer; /* than T3 */
 bool late_due; /* handlers_ended != late_after */
 bool late_came; /* since the last tick */
@@ -111,8 +116,11 @@ byte unknowns; /* that were taken so far, less those the kernel told of */
 
 #ifdef SLOW_NMI
 #define NMIS_ARE_OVER true
+#define LAST_T1_IS_OVER true
 #else
 #define NMIS_ARE_OVER ((!in_nmi && latch == 0) || (before_T1 && claim == ASKED))
+#define LAST_T1_IS_OVER \
+	(((!in_nmi || unclaimed) && latch == 0) || (before_T1 && claim == ASKED))
 #endif
 #ifdef SLOW_BUS
 #define BUS_IS_EMPTY true
@@ -292,14 +300,31 @@ end:
 }
 #endif
 
+/* nmi_entry.cpp; together with T1, as no more than a few instructions lie between */
+inline note_tick_before()
+{
+	foreign_began = handlers_ended;
+	sending_at_T1 = turn;
+	unclaimed = (claim == FREE);
+	/* 32 bits of cycles come round: any age looks recent then. */
+	if
+#ifdef M_cycles_come_round
+	:: handlers_ended == CYCLES_WRAPPED -> soon_after = true
+#else
+	:: handlers_ended == CYCLES_WRAPPED -> soon_after = (sent_at < CYCLES_WRAPPED)
+#endif
+	:: soon_after = (handlers_ended == IN_WINDOW && sent_at < CYCLES_WRAPPED)
+	fi
+}
+
 /* nmi_entry.cpp */
 inline nmiprof_core_on_nmi()
 {
 	if
 	:: inside = true;
 	   /* T1 */
-	   atomic { before_T1 = false; pending = claim }
-	:: atomic { before_T1 = false; store_delayed = true; pending = claim };
+	   atomic { before_T1 = false; pending = claim; note_tick_before() }
+	:: atomic { before_T1 = false; store_delayed = true; pending = claim; note_tick_before() };
 	   atomic { store_delayed = false; inside = true }
 	fi;
 	if
@@ -318,6 +343,8 @@ inline nmiprof_core_on_nmi()
 			handled_since = giving_up;
 			/* T3 */
 			handlers_ended = IN_WINDOW;
+			foreign_began = OUT_OF_WINDOW;
+			soon_after = false;
 			s3_is_newer = false;
 			late_due = true;
 			late_came = false
@@ -348,11 +375,7 @@ inline nmiprof_core_on_unknown_nmi()
 	:: late_due ->
 		/* In this order: S3 comes before the end of the turn. */
 		atomic {
-			/* 32 bits of cycles come round: any age looks recent then. */
-			if
-			:: recent = (handlers_ended == IN_WINDOW)
-			:: handlers_ended == CYCLES_WRAPPED -> recent = true
-			fi;
+			recent = soon_after;
 #ifdef M_sent_at_before_turn
 			since_sent = sent_at
 #else
@@ -373,15 +396,11 @@ inline nmiprof_core_on_unknown_nmi()
 			:: sending || since_sent == IN_WINDOW ->
 #endif
 #ifdef M_window_of_T3_only
-			:: recent && since_sent < CYCLES_WRAPPED ->
-#endif
-#ifdef M_cycles_come_round
-			:: recent || sending || since_sent == IN_WINDOW ->
+			:: recent ->
 #endif
 #if !defined(M_swallow_unknown) && !defined(M_window_of_S3_only) && \
-	!defined(M_window_of_T3_only) && !defined(M_cycles_come_round)
-			:: (recent && since_sent < CYCLES_WRAPPED) || sending ||
-			   since_sent == IN_WINDOW ->
+	!defined(M_window_of_T3_only)
+			:: recent || sending || since_sent == IN_WINDOW ->
 #endif
 #ifndef M_late_again_and_again
 				late_due = false;
@@ -391,8 +410,8 @@ inline nmiprof_core_on_unknown_nmi()
 				assert(!late_came);
 				late_came = true;
 				/* P2: by the clock, not by what was read of it */
-				assert((serving & OURS) || turn || sending ||
-				       sent_at == IN_WINDOW || handlers_ended == IN_WINDOW)
+				assert((serving & OURS) || turn || sending || sending_at_T1 ||
+				       sent_at == IN_WINDOW || foreign_began == IN_WINDOW)
 			:: else
 			fi;
 			recent = false;
@@ -466,6 +485,7 @@ end:
 	   atomic {
 		serving = 0; theirs = false; listed = false; ours = 0; b2b = false; late = false;
 		before_T1 = false;
+		unclaimed = false;
 		in_nmi = false;
 		awaited = false
 	   }
@@ -647,7 +667,7 @@ end:
 	   }
 	:: atomic {
 		handlers_ended < CYCLES_WRAPPED &&
-		(handlers_ended > IN_WINDOW || (NMIS_ARE_OVER && BUS_IS_EMPTY)) &&
+		(handlers_ended > IN_WINDOW || (LAST_T1_IS_OVER && BUS_IS_EMPTY)) &&
 #ifndef SLOW_SENDER
 		(handlers_ended == IN_WINDOW || claim == ASKED ||
 		 (s3_is_newer && sent_at >= CYCLES_WRAPPED) || (!s3_is_newer && !turn)) &&
