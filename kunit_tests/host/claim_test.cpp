@@ -239,6 +239,26 @@ TEST_F(claim_test, the_window_opens_when_slow_handlers_end)
 	EXPECT_EQ(c().late, 1u);
 }
 
+// What comes after T1 does not close it: other handlers, and the kernel's own look for
+// somebody to whom the NMI belongs, which is slow.
+TEST_F(claim_test, handlers_that_are_slow_on_a_late_one_do_not_close_the_window)
+{
+	ASSERT_GT(nmiprof_core_handler_add(
+			  "slow",
+			  [](void *context, const nmiprof_nmi *nmi) -> unsigned int {
+				  if (nmi->how & NMIPROF_FOREIGN)
+					  static_cast<sim::machine *>(context)->now += 3 * window;
+				  return 0;
+			  },
+			  &m()),
+		  0);
+	overtake();
+	m().run(20 * us);
+	EXPECT_EQ(c().late, 1u);
+	EXPECT_EQ(c().unknown_ours, 0u);
+	check_ledger();
+}
+
 TEST_F(claim_test, while_a_send_is_under_way_a_late_one_is_expected)
 {
 	m().ipi_ns = 0;

@@ -206,15 +206,17 @@ class Torture:
 
     # The whole
 
+    def user_load(self, cpu):
+        self.loads.append(subprocess.Popen(
+            ["taskset", "-c", str(cpu), "sh", "-c",
+             "while :; do dd if=/dev/zero of=/dev/null bs=16k count=5000; done"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True))
+
     def load(self):
-        """Kernel, module and user code on CPUs 2 and 3."""
+        """Kernel, module and user code on CPU 2; CPU 3 is sampled as it idles."""
         self.command("insmod", "nmiprof_load.ko", "cpus=2", "percent=50", "section_us=500")
-        for cpu in "23":
-            self.loads.append(subprocess.Popen(
-                ["taskset", "-c", cpu, "sh", "-c",
-                 "while :; do dd if=/dev/zero of=/dev/null bs=16k count=5000; done"],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                start_new_session=True))
+        self.user_load(2)
 
     def unload(self):
         for process in self.loads:
@@ -332,7 +334,11 @@ class Torture:
         self.live_changes += 1
         for name, value in (("layout", "shared"), ("granularity", "65536")):
             self.kernel.set(name, value)
+        self.user_load(3)
         time.sleep(4)
+        load = self.loads.pop()
+        os.killpg(load.pid, 9)
+        load.wait()
         self.kernel.set("enable", "0")
         self.drain()
         self.checkpoint()
