@@ -22,6 +22,9 @@ TEST_KINDS = ("kasan", "kcsan", "plain")
 TEST_APPEND = "pci=noacpi no5lvl"
 TEST_NAMES = [f"{series}-{kind}" for series in SERIES for kind in TEST_KINDS]
 
+# KCSAN's reports on the kernel itself: of what is in a module, it says which, in brackets.
+RACES_OF_OTHERS = r"BUG: KCSAN: [^\[]*$"
+
 
 class Failure(Exception):
     """Something went wrong that the user has to know."""

@@ -26,9 +26,9 @@ GRANULARITIES = (256, 65536, 64, 4096, 1024, 16384, 128, 2048, 512, 8192, 32768)
 OFFLINE = (3, 2)            # CPUs that come and go
 KINDS = ("binned", "user", "idle", "out_of_range")
 UNKNOWN = re.compile(r"Uhhuh")
-SPLAT = re.compile(r"!!!|End of test: FAILURE|\bBUG\b|WARNING:|Oops|general protection|unable to handle"
+SPLAT = re.compile(r"!!!|End of test: FAILURE|\bBUG\b(?!: KCSAN)|WARNING:|Oops|general protection|unable to handle"
                    r"|detected stalls|self-detected stall|soft lockup|blocked for more than"
-                   r"|KASAN|KCSAN|UBSAN|ODEBUG|INFO: (?:task|possible|rcu)|suspicious RCU")
+                   r"|KASAN|KCSAN.*\[|UBSAN|ODEBUG|INFO: (?:task|possible|rcu)|suspicious RCU")
 TORTURE = "/sys/module/nmiprof_torture/parameters"
 PARAMETERS = "/sys/module/nmiprof/parameters"
 NMI_EVENT = "/sys/kernel/tracing/events/nmi/nmi_handler"
