@@ -2,9 +2,17 @@
 """The exceptions that end nmiprof with a one-line message."""
 
 
+LONGEST = 500       # characters of a message
+
+
 class Failure(Exception):
     """Something could not be done."""
     exit_code = 1
+
+    def __str__(self):
+        """One line of bearable length, whatever a damaged file put into it."""
+        text = " ".join(super().__str__().split())
+        return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
 
 
 class Busy(Failure):
