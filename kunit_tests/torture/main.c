@@ -63,7 +63,7 @@ static uint stat_interval = 30;
 module_param(stat_interval, uint, 0444);
 MODULE_PARM_DESC(stat_interval, "Statistics so often, s (default 30; 0: at the end)");
 
-bool torture_stuttering;
+static bool stuttering;
 
 static const char *const count_names[TORTURE_COUNTS] = {
 	"registers", "replaces", "unregisters", "swaps", "gp_normal", "gp_exp",
@@ -105,7 +105,7 @@ bool torture_one_in(unsigned int n)
 
 bool torture_go_on(void)
 {
-	while (READ_ONCE(torture_stuttering) && !kthread_should_stop())
+	while (READ_ONCE(stuttering) && !kthread_should_stop())
 		schedule_timeout_interruptible(HZ / 20);
 	cond_resched();
 	return !kthread_should_stop();
@@ -172,9 +172,9 @@ static int stutters(void *unused)
 {
 	while (!kthread_should_stop()) {
 		schedule_timeout_interruptible(stutter * HZ);
-		WRITE_ONCE(torture_stuttering, true);
+		WRITE_ONCE(stuttering, true);
 		schedule_timeout_interruptible(stutter * HZ / 4);
-		WRITE_ONCE(torture_stuttering, false);
+		WRITE_ONCE(stuttering, false);
 	}
 	return 0;
 }

@@ -96,7 +96,6 @@ extern unsigned int torture_nreaders, torture_nwriters, torture_nfakewriters;
 extern bool torture_irqreader, torture_gp_normal, torture_gp_exp, torture_gp_poll;
 extern unsigned int torture_delay_us, torture_slow_us, torture_slow_every;
 extern bool torture_greedy;
-extern bool torture_stuttering;
 
 /* What was done. */
 enum torture_count {
