@@ -557,8 +557,15 @@ class Record(Case):
 class Interrupted(Case):
     """Runs in a process of its own, with signals."""
 
+    @staticmethod
+    def heed_signals():
+        """Under nohup, or in the background of a script, children ignore some."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+
     def start(self, *argv, **options):
         process = subprocess.Popen([PYTHON, TOOL, *argv], stdout=subprocess.PIPE,
+                                   preexec_fn=self.heed_signals,
                                    stderr=subprocess.PIPE, text=True, **options)
         self.addCleanup(lambda: (process.kill(), process.communicate()) if process.returncode is None
                         else None)
