@@ -297,9 +297,53 @@ int nmiprof_core_handler_stats(unsigned int number, unsigned int cpu,
 	return 0;
 }
 
-int nmiprof_core_request(unsigned int cpu) noexcept
+int nmiprof_core_event_open(struct perf_event *perf, shim_u64 period_ns, shim_u32 flags,
+			    nmiprof_event **out) noexcept
 {
-	return to_errno(the_timer.request(entry::irq(), cpu).error());
+	const process p;
+	auto event = the_control.open_event(p.lock, p.sleep, perf, period_ns, flags);
+
+	*out = event.value();
+	return to_errno(event.error());
+}
+
+int nmiprof_core_event_period(nmiprof_event *event, shim_u64 period_ns) noexcept
+{
+	const process p;
+
+	return to_errno(the_control.set_event_period(p.lock, p.sleep, *event, period_ns).error());
+}
+
+void nmiprof_core_event_close(nmiprof_event *event) noexcept
+{
+	const process p;
+
+	the_control.close_event(p.lock, p.sleep, event);
+}
+
+void nmiprof_core_event_start(nmiprof_event *event, unsigned int cpu) noexcept
+{
+	the_perf_events.start(entry::irq(), *shim_cpu_state(cpu), *event);
+}
+
+void nmiprof_core_event_stop(nmiprof_event *event, unsigned int cpu) noexcept
+{
+	the_perf_events.stop(entry::irq(), *shim_cpu_state(cpu), *event);
+}
+
+void nmiprof_core_set_perf_budget(unsigned int percent) noexcept
+{
+	the_perf_events.set_budget(percent);
+}
+
+unsigned int nmiprof_core_perf_budget(void) noexcept
+{
+	return the_perf_events.budget();
+}
+
+int nmiprof_core_request(unsigned int self, unsigned int cpu) noexcept
+{
+	return to_errno(the_timer.request(entry::irq(), self, cpu).error());
 }
 
 } // extern "C"

@@ -15,6 +15,18 @@ namespace {
 constexpr unsigned int no_cpu = ~0u;
 constexpr kstd::uint64_t ns_per_second = 1'000'000'000;
 
+kstd::uint64_t period_of(const settings &s) noexcept
+{
+	return ns_per_second / s.rate_hz;
+}
+
+void tell_if_alone(const plan &p) noexcept
+{
+	if (p.sampled() == 1 && !p.has_backup())
+		shim_log_notice(
+			"one CPU: it is sampled from its own timer interrupt, blind to code that runs with interrupts off");
+}
+
 // CPUs for which there must be memory.
 unsigned int count_present(const settings &s) noexcept
 {
@@ -79,16 +91,50 @@ result<geometry> control::validate(const settings &s) const noexcept
 	return shape;
 }
 
-plan *control::make_plan(const may_sleep &sleep, const settings &s,
+// For the profile with the settings `profiled` (null: it is off) and for perf's events;
+// one of them at least.
+plan *control::make_plan(const update_lock &lock, const may_sleep &sleep, const settings *profiled,
 			 unsigned int without) const noexcept
 {
+	const kstd::uint64_t perf_ns = the_perf_events.shortest(lock);
+	const kstd::uint64_t never = ~kstd::uint64_t{0};
 	const auto usable = [without](unsigned int cpu) {
 		return cpu != without && shim_cpu_online(cpu);
 	};
 
 	return plan::make(
-		sleep, ns_per_second / s.rate_hz,
-		[&](unsigned int cpu) { return usable(cpu) && wanted(s, cpu); }, usable);
+		sleep,
+		kstd::min(profiled ? period_of(*profiled) : never, perf_ns ? perf_ns : never),
+		[&](unsigned int cpu) {
+			return usable(cpu) && (perf_ns || wanted(*profiled, cpu));
+		},
+		usable);
+}
+
+// Which CPUs the profile takes samples of, and how often.
+void control::set_profiled(const settings *s) noexcept
+{
+	for (unsigned int cpu = 0; cpu < shim_nr_cpu_ids(); cpu++)
+		if (nmiprof_cpu *c = shim_cpu_state(cpu))
+			c->sampled_by.profile_ns.store_relaxed(s && wanted(*s, cpu) ? period_of(*s)
+										    : 0);
+}
+
+// Lets the timers follow what is wanted now. errc: no_memory; they go on as before.
+result<void> control::replan(const update_lock &lock, const may_sleep &sleep,
+			     unsigned int without) noexcept
+{
+	plan *fresh = nullptr;
+
+	if (suspended_)
+		return {};
+	if (on_ || the_perf_events.shortest(lock)) {
+		fresh = make_plan(lock, sleep, on_ ? &settings_ : nullptr, without);
+		if (!fresh)
+			return errc::no_memory;
+	}
+	the_timer.follow(lock, sleep, fresh);
+	return {};
 }
 
 // Makes all that `s` needs, then lets it take effect. Sampling is on afterwards.
@@ -98,11 +144,15 @@ result<void> control::run(const update_lock &lock, const may_sleep &sleep, const
 	const auto sampled = [&](unsigned int cpu) {
 		return shim_cpu_online(cpu) && wanted(s, cpu);
 	};
-	plan *fresh_plan = make_plan(sleep, s, no_cpu);
+	plan *fresh_plan = make_plan(lock, sleep, &s, no_cpu);
 	profile_buffer *fresh_buffer = nullptr;
 	errc failed = fresh_plan ? errc::ok : errc::no_memory;
 
-	if (fresh_plan && fresh_plan->sampled() == 0)
+	bool any = false;
+
+	for (unsigned int cpu = 0; cpu < shim_nr_cpu_ids(); cpu++)
+		any |= sampled(cpu);
+	if (fresh_plan && !any)
 		failed = errc::no_device;
 	if (failed == errc::ok && !(the_profile.shape(lock) == shape)) {
 		fresh_buffer = the_profile.prepare(sleep, shape, sampled);
@@ -138,9 +188,8 @@ result<void> control::run(const update_lock &lock, const may_sleep &sleep, const
 	if (!on_)
 		the_profile.start(lock);
 	on_ = true;
-	if (fresh_plan->sampled() == 1 && !fresh_plan->has_backup())
-		shim_log_notice(
-			"one CPU: it is sampled from its own timer interrupt, blind to code that runs with interrupts off");
+	set_profiled(&s);
+	tell_if_alone(*fresh_plan);
 	if (suspended_)
 		plan::destroy(sleep, fresh_plan);
 	else
@@ -181,16 +230,23 @@ result<void> control::enable(const update_lock &lock, const may_sleep &sleep) no
 
 void control::disable(const update_lock &lock, const may_sleep &sleep) noexcept
 {
-	if (on_)
-		the_timer.follow(lock, sleep, nullptr);
+	const bool was_on = kstd::exchange(on_, false);
+
+	if (was_on) {
+		set_profiled(nullptr);
+		if (!replan(lock, sleep, no_cpu))
+			shim_log_notice(
+				"no memory for a slower timer plan: perf keeps the fast one");
+	}
 	// When off as well: other modules may have asked for samples (request()).
-	the_timer.settle(lock, sleep);
-	if (!on_)
+	if (!has_events(lock))
+		the_timer.settle(lock, sleep);
+	if (!was_on)
 		return;
-	// No tick comes any more: the order of the next two does not matter.
+	// No tick is a sample of the profile any more: the order of the next two does not
+	// matter.
 	static_cast<void>(handlers.remove(lock, sleep, handler_));
 	the_profile.stop(lock, sleep);
-	on_ = false;
 }
 
 result<void> control::cpu_online(const update_lock &lock, const may_sleep &sleep,
@@ -198,30 +254,19 @@ result<void> control::cpu_online(const update_lock &lock, const may_sleep &sleep
 {
 	// Another module may have asked for a sample while the CPU went down.
 	the_timer.settle_cpu(lock, sleep, cpu);
-	if (!on_ || suspended_)
-		return {};
-	if (wanted(settings_, cpu) && !the_profile.add_cpu(lock, sleep, cpu)) {
+	if (on_ && !suspended_ && wanted(settings_, cpu) &&
+	    !the_profile.add_cpu(lock, sleep, cpu)) {
 		shim_log_notice("CPU %u: no memory for its profile, its samples count as no_buffer",
 				cpu);
 	}
-	plan *fresh = make_plan(sleep, settings_, no_cpu);
-
-	if (!fresh)
-		return errc::no_memory;
-	the_timer.follow(lock, sleep, fresh);
-	return {};
+	return replan(lock, sleep, no_cpu);
 }
 
 result<void> control::cpu_offline(const update_lock &lock, const may_sleep &sleep,
 				  unsigned int cpu) noexcept
 {
-	if (on_ && !suspended_) {
-		plan *fresh = make_plan(sleep, settings_, cpu);
-
-		if (!fresh)
-			return errc::no_memory;
-		the_timer.follow(lock, sleep, fresh);
-	}
+	if (auto replanned = replan(lock, sleep, cpu); !replanned)
+		return replanned;
 	// Still online here, so it still takes NMIs.
 	the_timer.settle_cpu(lock, sleep, cpu);
 	return {};
@@ -237,8 +282,12 @@ void control::suspend(const update_lock &lock, const may_sleep &sleep) noexcept
 void control::resume(const update_lock &lock, const may_sleep &sleep) noexcept
 {
 	suspended_ = false;
-	if (!on_)
+	if (!on_) {
+		if (!replan(lock, sleep, no_cpu))
+			shim_log_notice(
+				"perf's events could not be resumed after suspend: no memory");
 		return;
+	}
 	// As enabling again: CPUs may have changed meanwhile.
 	auto shape = validate(settings_);
 
@@ -246,6 +295,77 @@ void control::resume(const update_lock &lock, const may_sleep &sleep) noexcept
 		shim_log_notice("sampling could not be resumed after suspend: it is off");
 		disable(lock, sleep);
 	}
+}
+
+static result<void> check_period(kstd::uint64_t period_ns) noexcept
+{
+	constexpr kstd::uint64_t shortest = ns_per_second / max_rate_hz;
+
+	if (period_ns >= shortest && period_ns <= longest_period_ns)
+		return {};
+	shim_log_refused("perf: period of %lu ns: must be %lu to %lu", period_ns, shortest,
+			 longest_period_ns);
+	return errc::range;
+}
+
+result<nmiprof_event *> control::open_event(const update_lock &lock, const may_sleep &sleep,
+					    struct perf_event *perf, kstd::uint64_t period_ns,
+					    kstd::uint32_t flags) noexcept
+{
+	const kstd::uint64_t shortest_before = the_perf_events.shortest(lock);
+
+	if (auto good = check_period(period_ns); !good)
+		return good.error();
+	auto event = the_perf_events.open(lock, sleep, perf, period_ns, flags);
+
+	if (!event)
+		return event;
+	errc failed = errc::ok;
+
+	if (!perf_handler_) {
+		auto added = handlers.add(lock, sleep, "perf", perf_events::on_nmi, nullptr);
+
+		failed = added.error();
+		perf_handler_ = added.value();
+		if (failed != errc::ok && failed != errc::no_memory)
+			shim_log_refused(
+				"perf: the handler registry is full, or has another \"perf\"");
+	}
+	if (failed == errc::ok && the_perf_events.shortest(lock) != shortest_before)
+		failed = replan(lock, sleep, no_cpu).error();
+	if (failed != errc::ok) {
+		close_event(lock, sleep, event.value());
+		return failed;
+	}
+	return event;
+}
+
+result<void> control::set_event_period(const update_lock &lock, const may_sleep &sleep,
+				       nmiprof_event &event, kstd::uint64_t period_ns) noexcept
+{
+	const kstd::uint64_t before = event.period_ns.load_relaxed();
+
+	if (auto good = check_period(period_ns); !good)
+		return good;
+	the_perf_events.set_period(lock, event, period_ns);
+	if (auto replanned = replan(lock, sleep, no_cpu); !replanned) {
+		the_perf_events.set_period(lock, event, before);
+		return replanned;
+	}
+	return {};
+}
+
+void control::close_event(const update_lock &lock, const may_sleep &sleep,
+			  nmiprof_event *event) noexcept
+{
+	const kstd::uint64_t shortest_before = the_perf_events.shortest(lock);
+
+	the_perf_events.close(lock, sleep, event);
+	if (the_perf_events.shortest(lock) != shortest_before)
+		// Without memory the ticks stay as fast as they are, which does no harm.
+		static_cast<void>(replan(lock, sleep, no_cpu));
+	if (perf_handler_ && !the_perf_events.shortest(lock))
+		static_cast<void>(handlers.remove(lock, sleep, kstd::exchange(perf_handler_, 0u)));
 }
 
 } // namespace nmiprof

@@ -8,6 +8,10 @@
 //	on   --disable->  off: timers stopped, last NMI awaited, buffer kept
 //	on   --suspend->  paused: as off, but resume goes back to on
 //
+// The timers serve two consumers: the profile while it is on, at its rate on its CPUs,
+// and perf while it has events, at the shortest of their periods on all CPUs. The
+// faster one sets the period of the ticks, the other takes some of them (divider.hpp).
+//
 // In steps, as in kunit_tests/model/claim.pml:
 //	CPU goes offline  H1 follow() without it, H2 settle_cpu(); H3 the kernel takes it away
 //	comes online      H4 settle_cpu(), H5 follow() with it
@@ -21,11 +25,14 @@
 
 #include "cpu_set.hpp"
 #include "nmi_timer.hpp"
+#include "perf_events.hpp"
 #include "profile.hpp"
 
 namespace nmiprof {
 
 inline constexpr kstd::uint64_t min_rate_hz = 1, max_rate_hz = 100'000;
+// Of a perf event: an hour. What it is multiplied by when throttled must fit, too.
+inline constexpr kstd::uint64_t longest_period_ns = 3600ull * 1'000'000'000;
 
 struct settings {
 	kstd::uint64_t rate_hz = 997; // prime: not in step with anything periodic
@@ -67,6 +74,16 @@ class control {
 	kstd::result<void> cpu_offline(const update_lock &, const may_sleep &,
 				       unsigned int cpu) noexcept;
 
+	// perf events. A handler for all, from the first to the last. errc: range, those
+	// of registry::add(), no_memory. CPUs held.
+	kstd::result<nmiprof_event *> open_event(const update_lock &, const may_sleep &,
+						 struct perf_event *perf, kstd::uint64_t period_ns,
+						 kstd::uint32_t flags) noexcept;
+	kstd::result<void> set_event_period(const update_lock &, const may_sleep &,
+					    nmiprof_event &event,
+					    kstd::uint64_t period_ns) noexcept;
+	void close_event(const update_lock &, const may_sleep &, nmiprof_event *event) noexcept;
+
 	void suspend(const update_lock &, const may_sleep &) noexcept;
 	void resume(const update_lock &, const may_sleep &) noexcept;
 
@@ -85,7 +102,15 @@ class control {
 		return s.all_cpus || s.cpus.has(cpu);
 	}
 	kstd::result<geometry> validate(const settings &s) const noexcept;
-	plan *make_plan(const may_sleep &, const settings &s, unsigned int without) const noexcept;
+	bool has_events(const update_lock &) const noexcept
+	{
+		return perf_handler_;
+	}
+	plan *make_plan(const update_lock &, const may_sleep &, const settings *profiled,
+			unsigned int without) const noexcept;
+	void set_profiled(const settings *s) noexcept;
+	kstd::result<void> replan(const update_lock &, const may_sleep &,
+				  unsigned int without) noexcept;
 	kstd::result<void> run(const update_lock &, const may_sleep &, const settings &s,
 			       const geometry &shape) noexcept;
 
@@ -93,6 +118,7 @@ class control {
 	memory_limits limits_{};
 	kstd::uint64_t text_start_ = 0, text_end_ = 0;
 	unsigned int handler_ = 0; // number in the registry while on_
+	unsigned int perf_handler_ = 0; // the same while perf has events, else 0
 	bool on_ = false;
 	bool suspended_ = false;
 };

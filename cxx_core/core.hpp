@@ -5,6 +5,7 @@
 
 #include "control.hpp"
 #include "nmi_timer.hpp"
+#include "perf_events.hpp"
 #include "profile.hpp"
 #include "registry.hpp"
 
@@ -12,6 +13,7 @@ namespace nmiprof {
 
 extern registry handlers; // registry.cpp
 extern profile the_profile; // profile.cpp
+extern perf_events the_perf_events; // perf_events.cpp
 extern nmi_timer the_timer; // nmi_timer.cpp
 extern control the_control; // control.cpp
 

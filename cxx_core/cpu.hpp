@@ -4,9 +4,13 @@
 
 #include "claim.hpp"
 #include "deadline.hpp"
+#include "divider.hpp"
+#include "perf_budget.hpp"
 #include "registry.hpp"
 #include "shim/cpu.h"
 #include "slab.hpp"
+
+struct nmiprof_event;
 
 namespace nmiprof {
 
@@ -23,6 +27,19 @@ struct sample_counts {
 	}
 };
 
+// Whether anybody takes samples of a CPU: senders look before they send.
+struct sampled_by {
+	// ns between the profile's samples, 0: it takes none here. Writer: update_lock.
+	kstd::atomic<kstd::uint64_t> profile_ns;
+	// perf events that are active here (perf_events.hpp), linked. Writer: the CPU.
+	kstd::atomic<nmiprof_event *> perf;
+
+	bool anybody() const noexcept
+	{
+		return profile_ns.load_relaxed() || perf.load_relaxed();
+	}
+};
+
 } // namespace nmiprof
 
 // The base: the NMI that is being handled, as its handlers see it. NMIs do not nest,
@@ -30,6 +47,7 @@ struct sample_counts {
 struct nmiprof_cpu : nmiprof_nmi {
 	// Writers: senders (set), this CPU's NMI handler (clear).
 	alignas(64) nmiprof::claim_flag claim;
+	nmiprof::sampled_by sampled_by;
 
 	// Writer: this CPU's NMI handler, inside `inside`; slab: update_lock, RCU.
 	alignas(64) kstd::sequence inside;
@@ -44,6 +62,10 @@ struct nmiprof_cpu : nmiprof_nmi {
 	kstd::local_counter<kstd::uint32_t> soon_after;
 	// handlers_ended of the tick whose late arrival has come: there is one for each.
 	kstd::local_counter<kstd::uint32_t> late_after;
+	nmiprof::divider profile_divider;
+	// Samples due for perf's events, and what became of them.
+	kstd::local_counter<kstd::uint64_t> perf_due, perf_delivered, perf_excluded, perf_throttled;
+	nmiprof::perf_budget perf_budget;
 	nmiprof::handler_stats handlers[nmiprof::registry::max_handlers];
 
 	// Writers: senders, in their turn.

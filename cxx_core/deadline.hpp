@@ -105,9 +105,11 @@ class deadline {
 	kstd::local_counter<u64> coalesced; // the one before was still outstanding
 	kstd::local_counter<u64> skipped_overrun; // no sender came before the next was due
 	kstd::local_counter<u64> skipped_offline; // the CPU was going offline
+	kstd::local_counter<u64> skipped_unwanted; // nobody takes samples of the CPU now
 	kstd::local_counter<u64> skipped_stopped; // sampling stopped first
 	kstd::local_counter<u64> lost_offline; // sent, then the CPU went offline
 	kstd::local_counter<u64> lost_timeout; // sent, not seen for a second, sent again
+	kstd::local_counter<kstd::uint32_t> sent_by; // CPU of the last send
 	kstd::local_counter<u64> sent_at; // ns, when the last send had been done
 
       private:

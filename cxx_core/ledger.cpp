@@ -22,6 +22,7 @@ void copy(const update_lock &lock, const nmiprof_cpu &c, ledger &l) noexcept
 	l[term::coalesced] = d.coalesced.get();
 	l[term::skipped_overrun] = d.skipped_overrun.get();
 	l[term::skipped_offline] = d.skipped_offline.get();
+	l[term::skipped_unwanted] = d.skipped_unwanted.get();
 	l[term::skipped_stopped] = d.skipped_stopped.get();
 	l[term::handled] = c.handled.get();
 	l[term::outstanding] = c.claim.outstanding();
@@ -35,6 +36,10 @@ void copy(const update_lock &lock, const nmiprof_cpu &c, ledger &l) noexcept
 	l[term::user] = c.retired.user.get() + (s ? s->user.get() : 0);
 	l[term::idle] = c.retired.idle.get() + (s ? s->idle.get() : 0);
 	l[term::out_of_range] = c.retired.out_of_range.get() + (s ? s->out_of_range.get() : 0);
+	l[term::perf_due] = c.perf_due.get();
+	l[term::perf_delivered] = c.perf_delivered.get();
+	l[term::perf_excluded] = c.perf_excluded.get();
+	l[term::perf_throttled] = c.perf_throttled.get();
 }
 
 } // namespace

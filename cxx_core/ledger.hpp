@@ -5,6 +5,7 @@
 //	due     = sent + coalesced + skipped_*
 //	sent    = handled + outstanding + lost_*
 //	samples = binned + user + idle + no_buffer + out_of_range
+//	perf_due = perf_delivered + perf_excluded + perf_throttled
 //	binned  = the bins of all buffers drained or live + discarded
 //
 // That what is read is of one moment is checked by spin: kunit_tests/model/ledger.pml.
@@ -25,6 +26,7 @@ enum class term : unsigned int {
 	coalesced,
 	skipped_overrun,
 	skipped_offline,
+	skipped_unwanted,
 	skipped_stopped,
 	handled,
 	outstanding,
@@ -38,6 +40,10 @@ enum class term : unsigned int {
 	idle,
 	no_buffer,
 	out_of_range,
+	perf_due,
+	perf_delivered,
+	perf_excluded,
+	perf_throttled,
 	count
 };
 
@@ -49,6 +55,7 @@ inline constexpr const char *term_names[terms] = {
 	"coalesced",
 	"skipped_overrun",
 	"skipped_offline",
+	"skipped_unwanted",
 	"skipped_stopped",
 	"handled",
 	"outstanding",
@@ -62,6 +69,10 @@ inline constexpr const char *term_names[terms] = {
 	"idle",
 	"no_buffer",
 	"out_of_range",
+	"perf_due",
+	"perf_delivered",
+	"perf_excluded",
+	"perf_throttled",
 };
 
 struct ledger {

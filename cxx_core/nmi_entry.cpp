@@ -4,6 +4,7 @@
 #include "core.hpp"
 #include "entry.hpp"
 #include "handler_table.hpp"
+#include "shim/trace.h"
 #include "time.hpp"
 
 using namespace nmiprof;
@@ -74,7 +75,7 @@ extern "C" int nmiprof_core_on_nmi(nmiprof_cpu *c, pt_regs *regs, shim_u64 ip,
 	cpu.inside.write_begin();
 	if (cpu.claim.pending(ctx) != claim_state::asked || // T1
 	    !table->only_profile || !s || !s->has_own_bin(at = s->index(ip), how)) {
-		static_cast<nmiprof_nmi &>(cpu) = {regs, ip, how};
+		static_cast<nmiprof_nmi &>(cpu) = {regs, ip, how, cpu.due.sent_by.get()};
 		return general(ctx, cpu);
 	}
 
@@ -113,6 +114,7 @@ extern "C" int nmiprof_core_on_unknown_nmi(nmiprof_cpu *cpu) noexcept
 	cpu->inside.write_begin();
 	cpu->late_after.set(handlers_ended);
 	cpu->late.inc();
+	shim_trace_nmi_late(cpu->id);
 	cpu->inside.write_end();
 	return 1;
 }

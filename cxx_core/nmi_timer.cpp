@@ -6,6 +6,7 @@
 #include "shim/cpu.h"
 #include "shim/memory.h"
 #include "shim/timer.h"
+#include "shim/trace.h"
 #include "time.hpp"
 
 namespace nmiprof {
@@ -63,7 +64,8 @@ void plan::close_ring(u32 first, u32 last, u32 backup) noexcept
 }
 
 // In target's turn: make one period (or request) into an NMI, or count why not.
-void nmi_timer::send(const irq_context &ctx, nmiprof_cpu &target, claim_state asked) noexcept
+void nmi_timer::send(const irq_context &ctx, nmiprof_cpu &target, unsigned int self,
+		     claim_state asked) noexcept
 {
 	deadline &due = target.due;
 
@@ -79,8 +81,10 @@ void nmi_timer::send(const irq_context &ctx, nmiprof_cpu &target, claim_state as
 		    fault::planted(NMIPROF_FAULT_no_offline_reset))
 			return due.coalesced.inc();
 		due.lost_timeout.inc();
+		shim_trace_nmi_lost(target.id, NMIPROF_LOST_TIMEOUT);
 	}
 	due.sent.inc();
+	due.sent_by.set(self);
 	shim_fault_pause();
 	if (!fault::planted(NMIPROF_FAULT_late_flag))
 		shim_nmi_send(target.id); // S2
@@ -90,7 +94,7 @@ void nmi_timer::send(const irq_context &ctx, nmiprof_cpu &target, claim_state as
 
 // False: it is not due.
 bool nmi_timer::serve(const irq_context &ctx, nmiprof_cpu &target, u64 now, u64 slack,
-		      bool self) noexcept
+		      unsigned int self) noexcept
 {
 	deadline &due = target.due;
 
@@ -98,9 +102,14 @@ bool nmi_timer::serve(const irq_context &ctx, nmiprof_cpu &target, u64 now, u64 
 		return false;
 	if (!due.try_begin())
 		return true; // somebody is at it
-	if (const u64 periods = due.overdue(now, slack) ? due.take_due(now) : 0) {
+	const u64 periods = due.overdue(now, slack) ? due.take_due(now) : 0;
+
+	if (periods && !target.sampled_by.anybody()) {
+		due.skipped_unwanted.add(periods);
+	} else if (periods) {
 		due.skipped_overrun.add(periods - 1);
-		send(ctx, target, self ? claim_state::asked_by_self : claim_state::asked);
+		send(ctx, target, self,
+		     self == target.id ? claim_state::asked_by_self : claim_state::asked);
 	}
 	due.end();
 	return true;
@@ -123,7 +132,7 @@ kstd::uint64_t nmi_timer::tick(const irq_context &ctx, unsigned int self, u64 no
 		const bool to_self = target == self;
 		const u64 slack = to_self && !alone ? p->self_slack_ns() : 0;
 
-		if (!serve(ctx, *shim_cpu_state(target), now, slack, to_self) || to_self)
+		if (!serve(ctx, *shim_cpu_state(target), now, slack, self) || to_self)
 			break;
 		target = p->serves(target);
 	} while (target != p->serves(self));
@@ -141,7 +150,8 @@ kstd::uint64_t nmi_timer::first_expiry(const irq_context &ctx, unsigned int self
 	       (p->helps_only(self) ? p->period_ns() / 2 : 0);
 }
 
-result<void> nmi_timer::request(const irq_context &ctx, unsigned int cpu) noexcept
+result<void> nmi_timer::request(const irq_context &ctx, unsigned int self,
+				unsigned int cpu) noexcept
 {
 	if (!shim_cpu_online(cpu) || halted_.load_relaxed())
 		return errc::no_device;
@@ -151,7 +161,7 @@ result<void> nmi_timer::request(const irq_context &ctx, unsigned int cpu) noexce
 	if (!target.due.try_begin())
 		return errc::again;
 	target.due.requested.inc();
-	send(ctx, target, claim_state::asked);
+	send(ctx, target, self, claim_state::asked);
 	target.due.end();
 	return {};
 }
@@ -197,6 +207,9 @@ void nmi_timer::follow(const update_lock &lock, const may_sleep &sleep, plan *fr
 	}
 
 	const u64 stopped_at = shim_now_ns();
+
+	if (fresh)
+		tick_ns_.store_relaxed(fresh->period_ns());
 	plan *old = plan_.exchange(lock, fresh).reclaim(sleep);
 
 	for (unsigned int cpu = 0; old && cpu < nr; cpu++) {
@@ -214,8 +227,7 @@ void nmi_timer::follow(const update_lock &lock, const may_sleep &sleep, plan *fr
 
 // The NMI that was sent to `c` so long ago will not come. In the turn no sender sets
 // the flag again, so that `handled` tells whether the target took it just now after all.
-static void give_up(const may_sleep &sleep, nmiprof_cpu &c,
-		    kstd::local_counter<kstd::uint64_t> &lost) noexcept
+static void give_up(const may_sleep &sleep, nmiprof_cpu &c, nmiprof_lost why) noexcept
 {
 	in_turn(c.due, [&] {
 		kstd::uint64_t inside = 0, handled = 0;
@@ -229,19 +241,21 @@ static void give_up(const may_sleep &sleep, nmiprof_cpu &c,
 			return;
 		for (unsigned int i = 0; i < spins_for_nmi || c.inside.entered(); i++)
 			shim_cpu_relax();
-		if (c.handled.get() == handled)
-			lost.inc();
+		if (c.handled.get() != handled)
+			return;
+		(why == NMIPROF_LOST_OFFLINE ? c.due.lost_offline : c.due.lost_timeout).inc();
+		shim_trace_nmi_lost(c.id, why);
 	});
 }
 
 // Waits until nothing is outstanding, or what is has been lost; while `steps` last, as
 // other modules may go on asking for samples.
-static void await(const may_sleep &sleep, nmiprof_cpu &c, kstd::local_counter<kstd::uint64_t> &lost,
+static void await(const may_sleep &sleep, nmiprof_cpu &c, nmiprof_lost why,
 		  unsigned int &steps) noexcept
 {
 	for (; steps && c.claim.outstanding(); steps--) {
 		if (long_ago(c.due.sent_at.get(), lost_after_ns))
-			give_up(sleep, c, lost);
+			give_up(sleep, c, why);
 		else
 			shim_sleep_us(settle_step_us);
 	}
@@ -254,7 +268,7 @@ void nmi_timer::settle_cpu(const update_lock &, const may_sleep &sleep, unsigned
 
 	if (fault::planted(NMIPROF_FAULT_no_offline_reset))
 		return;
-	await(sleep, c, c.due.lost_offline, steps);
+	await(sleep, c, NMIPROF_LOST_OFFLINE, steps);
 }
 
 void nmi_timer::settle(const update_lock &, const may_sleep &sleep) noexcept
@@ -263,7 +277,7 @@ void nmi_timer::settle(const update_lock &, const may_sleep &sleep) noexcept
 
 	for (unsigned int cpu = 0; cpu < shim_nr_cpu_ids(); cpu++)
 		if (nmiprof_cpu *c = shim_cpu_state(cpu))
-			await(sleep, *c, c->due.lost_timeout, steps);
+			await(sleep, *c, NMIPROF_LOST_TIMEOUT, steps);
 	// One that another NMI overtook may still be on its way (claim.hpp, L1).
 	shim_sleep_us(2 * late_window_us);
 }

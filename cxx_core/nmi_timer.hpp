@@ -128,9 +128,16 @@ class nmi_timer {
 	// When CPU `self`'s timer shall first expire, 0: never.
 	u64 first_expiry(const irq_context &, unsigned int self) noexcept;
 
-	// One sample of `cpu` now, on top of its periods, unless one is outstanding.
+	// One sample of `cpu` now, sent by CPU `self`, on top of its periods, unless one is outstanding.
 	// errc: no_device (offline), again (another sender has the turn).
-	kstd::result<void> request(const irq_context &, unsigned int cpu) noexcept;
+	kstd::result<void> request(const irq_context &, unsigned int self,
+				   unsigned int cpu) noexcept;
+
+	// What one tick stands for, ns.
+	u64 tick_ns() const noexcept
+	{
+		return tick_ns_.load_relaxed();
+	}
 
 	const plan *current(const update_lock &lock) const noexcept
 	{
@@ -144,10 +151,12 @@ class nmi_timer {
 
       private:
 	bool serve(const irq_context &, nmiprof_cpu &target, u64 now, u64 slack,
-		   bool self) noexcept;
-	void send(const irq_context &, nmiprof_cpu &target, claim_state asked) noexcept;
+		   unsigned int self) noexcept;
+	void send(const irq_context &, nmiprof_cpu &target, unsigned int self,
+		  claim_state asked) noexcept;
 
 	rcu_ptr<plan> plan_;
+	kstd::atomic<u64> tick_ns_;
 	kstd::atomic<kstd::uint32_t> halted_;
 };
 

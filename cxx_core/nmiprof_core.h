@@ -10,7 +10,9 @@
 #include "shim/nmi.h"
 #include "shim/types.h"
 
+struct nmiprof_event;
 struct nmiprof_report;
+struct perf_event;
 
 /* What a user can set. */
 struct nmiprof_settings {
@@ -43,6 +45,14 @@ struct nmiprof_report_info {
 	shim_u64 outside_granularity; /* bytes per row outside the image */
 	shim_u64 bins, outside_rows; /* number of rows */
 	shim_u64 samples, user, idle, out_of_range;
+};
+
+/* What a perf event does not want to see. */
+enum nmiprof_event_flags {
+	NMIPROF_EVENT_NO_USER = 1 << 0,
+	NMIPROF_EVENT_NO_KERNEL = 1 << 1,
+	NMIPROF_EVENT_NO_IDLE = 1 << 2,
+	NMIPROF_EVENT_IRQS_OFF = 1 << 3, /* only code with interrupts off */
 };
 
 /* Room for the terms of the ledger. */
@@ -128,10 +138,33 @@ int nmiprof_core_handler_stats(unsigned int number, unsigned int cpu,
 			       struct nmiprof_handler_stats *out) SHIM_NOEXCEPT;
 
 /*
- * One sample of @cpu, now, on top of its periods. Interrupts off, not from an
- * NMI. -ENODEV: offline. -EAGAIN: somebody else is sending to it right now.
+ * One sample of @cpu, now, sent by this CPU, which is @self, on top of its periods.
+ * Interrupts off, not from an NMI. -ENODEV: offline. -EAGAIN: somebody else is sending
+ * to it right now.
  */
-int nmiprof_core_request(unsigned int cpu) SHIM_NOEXCEPT;
+int nmiprof_core_request(unsigned int self, unsigned int cpu) SHIM_NOEXCEPT;
+
+/*
+ * perf events. open: from now on perf's samples are taken, every @period_ns at the
+ * shortest, as soon as the event is started somewhere. @flags: enum
+ * nmiprof_event_flags. CPUs held. -ERANGE, -ENOSPC, -ENOMEM. period: another one, of
+ * an event that may be started. -ERANGE, -ENOMEM.
+ */
+int nmiprof_core_event_open(struct perf_event *perf, shim_u64 period_ns, shim_u32 flags,
+			    struct nmiprof_event **out) SHIM_NOEXCEPT;
+int nmiprof_core_event_period(struct nmiprof_event *event, shim_u64 period_ns) SHIM_NOEXCEPT;
+void nmiprof_core_event_close(struct nmiprof_event *event) SHIM_NOEXCEPT;
+
+/*
+ * Take samples of @cpu, which this runs on, and no more. Each once, in turns.
+ * Interrupts off, not from an NMI. When stop returns, no NMI serves the event.
+ */
+void nmiprof_core_event_start(struct nmiprof_event *event, unsigned int cpu) SHIM_NOEXCEPT;
+void nmiprof_core_event_stop(struct nmiprof_event *event, unsigned int cpu) SHIM_NOEXCEPT;
+
+/* Percent of a CPU's time that perf samples may take, 0: no limit. Any context. */
+void nmiprof_core_set_perf_budget(unsigned int percent) SHIM_NOEXCEPT;
+unsigned int nmiprof_core_perf_budget(void) SHIM_NOEXCEPT;
 
 SHIM_END
 

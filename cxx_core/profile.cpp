@@ -3,6 +3,7 @@
 
 #include "core.hpp"
 #include "entry.hpp"
+#include "shim/trace.h"
 
 namespace nmiprof {
 
@@ -19,6 +20,10 @@ unsigned int profile::on_nmi(void *, const nmiprof_nmi *nmi) noexcept
 	const nmi_context &ctx = entry::nmi();
 	auto &cpu = *static_cast<nmiprof_cpu *>(const_cast<nmiprof_nmi *>(nmi));
 
+	const kstd::uint64_t period_ns = cpu.sampled_by.profile_ns.load_relaxed();
+
+	if (!period_ns || !cpu.profile_divider.take(the_timer.tick_ns(), period_ns))
+		return 0;
 	cpu.samples.inc();
 	slab *s = cpu.slab.read(ctx);
 
@@ -56,7 +61,11 @@ profile_buffer *profile::swap(const update_lock &lock, const may_sleep &sleep,
 		if (nmiprof_cpu *c = shim_cpu_state(cpu))
 			c->slab.exchange(lock, fresh ? fresh->of(cpu) : nullptr).joins(old);
 
+	const kstd::uint64_t published = shim_now_ns();
 	profile_buffer *was = old.reclaim(sleep);
+
+	shim_trace_buffer_swapped(was ? was->bytes() : 0, fresh ? fresh->bytes() : 0,
+				  shim_now_ns() - published);
 
 	if (fault::planted(NMIPROF_FAULT_size_outside)) {
 		shim_fault_gap();

@@ -4,6 +4,7 @@
 #include "core.hpp"
 #include "handler_table.hpp"
 #include "shim/memory.h"
+#include "shim/trace.h"
 
 namespace nmiprof {
 
@@ -155,6 +156,7 @@ result<unsigned int> registry::add(const update_lock &lock, const may_sleep &sle
 		if (nmiprof_cpu *c = shim_cpu_state(cpu))
 			c->handlers[number] = {};
 	publish(lock, sleep, fresh);
+	shim_trace_handler_registered(number, s.name);
 	return number;
 }
 
@@ -173,6 +175,7 @@ result<void> registry::replace(const update_lock &lock, const may_sleep &sleep, 
 	slots_[number].fn = fn;
 	slots_[number].context = context;
 	publish(lock, sleep, fresh);
+	shim_trace_handler_replaced(number, slots_[number].name);
 	return {};
 }
 
@@ -181,8 +184,10 @@ result<void> registry::remove(const update_lock &lock, const may_sleep &sleep,
 {
 	if (!name(lock, number))
 		return errc::no_entry;
-	slots_[number] = {};
+	slots_[number].fn = nullptr;
 	publish(lock, sleep, kstd::exchange<handler_table *>(spare_, nullptr));
+	shim_trace_handler_unregistered(number, slots_[number].name);
+	slots_[number] = {};
 	return {};
 }
 

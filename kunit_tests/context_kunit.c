@@ -139,7 +139,7 @@ static void allocate_nothing(void)
 /* With interrupts off it would be right. */
 static void request(void)
 {
-	nmiprof_core_request(0);
+	nmiprof_core_request(0, 0);
 }
 
 static const struct misuse {

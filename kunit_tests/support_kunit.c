@@ -28,6 +28,7 @@ static shim_u64 *field_of(struct kt_ledger *l, const char *name)
 		FIELD(due), FIELD(sent), FIELD(coalesced), FIELD(handled), FIELD(outstanding),
 		FIELD(late), FIELD(foreign), FIELD(samples), FIELD(binned), FIELD(user),
 		FIELD(idle), FIELD(no_buffer), FIELD(out_of_range),
+		FIELD(perf_due), FIELD(perf_delivered), FIELD(perf_excluded), FIELD(perf_throttled),
 #undef FIELD
 	};
 	int i;
@@ -84,6 +85,8 @@ const char *kt_imbalance(const struct kt_ledger *l)
 		return "sent != handled + outstanding + lost";
 	if (l->samples != kt_in_buffers(l) + l->no_buffer)
 		return "samples != binned + user + idle + no_buffer + out_of_range";
+	if (l->perf_due != l->perf_delivered + l->perf_excluded + l->perf_throttled)
+		return "perf_due != perf_delivered + perf_excluded + perf_throttled";
 	return NULL;
 }
 EXPORT_SYMBOL_GPL(kt_imbalance);

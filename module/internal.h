@@ -18,6 +18,13 @@ void nmiprof_stats_remove(void);
 void nmiprof_dumps_add(void);
 void nmiprof_dumps_remove(void);
 
+/* pmu.c: perf's nmi_timer */
+int nmiprof_pmu_add(void);
+void nmiprof_pmu_remove(void);
+
+/* trace_sample.c: the tracepoint nmiprof:nmi_sample */
+void nmiprof_trace_sample_remove(void);
+
 /* system.c: CPU hotplug, suspend, reboot, panic */
 int nmiprof_system_add(void);
 void nmiprof_system_remove(void);

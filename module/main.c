@@ -3,6 +3,7 @@
 #include <linux/irqflags.h>
 #include <linux/kobject.h>
 #include <linux/module.h>
+#include <linux/smp.h>
 
 #include "internal.h"
 #include "nmiprof.h"
@@ -51,7 +52,7 @@ int nmiprof_sample(unsigned int cpu)
 	if (cpu >= shim_nr_cpu_ids())
 		return -ENODEV;
 	local_irq_save(flags);
-	err = nmiprof_core_request(cpu);
+	err = nmiprof_core_request(smp_processor_id(), cpu);
 	local_irq_restore(flags);
 	return err;
 }
@@ -109,9 +110,14 @@ static int __init nmiprof_init(void)
 	err = nmiprof_settings_add(root);
 	if (err)
 		goto sampling;
+	err = nmiprof_pmu_add();
+	if (err)
+		goto settings;
 	nmiprof_dumps_add();
 	return 0;
 
+settings:
+	nmiprof_settings_remove(root);
 sampling:
 	stop();
 stats:
@@ -130,6 +136,8 @@ core:
 static void __exit nmiprof_exit(void)
 {
 	nmiprof_dumps_remove();
+	nmiprof_trace_sample_remove();
+	nmiprof_pmu_remove();
 	nmiprof_settings_remove(root);
 	nmiprof_stats_remove();
 	kobject_put(root);

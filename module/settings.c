@@ -232,15 +232,46 @@ static ssize_t cpus_store(struct kobject *kobj, struct kobj_attribute *attr, con
 	return err ?: count;
 }
 
+/* Not in nmiprof_settings: it takes effect by itself. */
+static ssize_t perf_budget_percent_show(struct kobject *kobj, struct kobj_attribute *attr,
+					char *buf)
+{
+	return sysfs_emit(buf, "%u\n", nmiprof_core_perf_budget());
+}
+
+static ssize_t perf_budget_percent_store(struct kobject *kobj, struct kobj_attribute *attr,
+					 const char *buf, size_t count)
+{
+	shim_u64 percent;
+	int err = check_text("perf_budget_percent", buf, count) ?:
+		  parse_u64("perf_budget_percent", buf, &percent);
+
+	if (err)
+		return err;
+	if (percent > 100) {
+		pr_err_ratelimited("refused: perf_budget_percent %lu: must be 0 to 100\n", percent);
+		return -ERANGE;
+	}
+	nmiprof_core_set_perf_budget(percent);
+	return count;
+}
+
 static struct kobj_attribute enable_attr = __ATTR_RW_MODE(enable, 0644);
 static struct kobj_attribute rate_hz_attr = __ATTR_RW_MODE(rate_hz, 0644);
 static struct kobj_attribute granularity_attr = __ATTR_RW_MODE(granularity, 0644);
 static struct kobj_attribute layout_attr = __ATTR_RW_MODE(layout, 0644);
 static struct kobj_attribute cpus_attr = __ATTR_RW_MODE(cpus, 0644);
 
+static struct kobj_attribute perf_budget_percent_attr = __ATTR_RW_MODE(perf_budget_percent, 0644);
+
 static struct attribute *settings_attrs[] = {
-	&enable_attr.attr, &rate_hz_attr.attr, &granularity_attr.attr,
-	&layout_attr.attr, &cpus_attr.attr,    NULL,
+	&enable_attr.attr,
+	&rate_hz_attr.attr,
+	&granularity_attr.attr,
+	&layout_attr.attr,
+	&cpus_attr.attr,
+	&perf_budget_percent_attr.attr,
+	NULL,
 };
 
 static const struct attribute_group settings_group = { .attrs = settings_attrs };

@@ -45,7 +45,7 @@ static int pm_event(struct notifier_block *nb, unsigned long event, void *unused
 static int reboot_event(struct notifier_block *nb, unsigned long event, void *unused)
 {
 	shim_cpus_lock();
-	nmiprof_core_disable();
+	nmiprof_core_suspend();
 	shim_cpus_unlock();
 	return NOTIFY_DONE;
 }

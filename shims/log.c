@@ -29,6 +29,12 @@ void shim_log_notice(const char *format, ...)
 	va_end(args);
 }
 
+void shim_log_over_budget(unsigned int cpu, unsigned int percent)
+{
+	pr_warn_once("perf samples took more than %u %% of CPU %u's time: their rate is lowered; stats/perf_throttled counts\n",
+		     percent, cpu);
+}
+
 void shim_warn_leaked(const char *what)
 {
 	WARN_ONCE(1, "nmiprof: %s: leaked\n", what);

@@ -315,7 +315,7 @@ TEST_F(claim_test, self_sent_nmis_show_what_the_timer_interrupted)
 			  "look",
 			  [](void *context, const nmiprof_nmi *nmi) -> unsigned int {
 				  *static_cast<nmiprof_nmi *>(context) = {nmi->regs, nmi->ip,
-									  nmi->how};
+									  nmi->how, nmi->sender};
 				  return 0;
 			  },
 			  &seen),

@@ -18,6 +18,9 @@ class nmi_timer_test : public core_test {
 		plan *p = plan::make(u.sleep, period_ns, wanted,
 				     [](unsigned int cpu) { return shim_cpu_online(cpu) != 0; });
 		ASSERT_NE(p, nullptr);
+		for (u32 cpu = 0; cpu < m().cpus.size(); cpu++)
+			if (m().cpus[cpu].present) // somebody takes samples
+				state(cpu).sampled_by.profile_ns.store_relaxed(period_ns);
 		the_timer.follow(u.lock, u.sleep, p);
 	}
 	void follow_all(u64 period_ns = period)

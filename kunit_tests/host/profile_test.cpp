@@ -241,10 +241,11 @@ TEST_F(profile_test, a_swap_while_a_cpu_has_no_slab)
 {
 	ASSERT_EQ(set_cpus({0, 1}), 0);
 	ASSERT_EQ(enable(), 0);
-	burst(); // CPU 2 and 3 are not sampled: requests count as no_buffer
+	burst(); // CPU 2 and 3 are not sampled: requests are no samples of the profile
 	EXPECT_EQ(drain().info.samples, 10u);
 	check_ledger();
-	EXPECT_EQ(ledger_of(2)[term::no_buffer], 5u);
+	EXPECT_EQ(ledger_of(2)[term::handled], 5u);
+	EXPECT_EQ(ledger_of(2)[term::samples], 0u);
 	ASSERT_EQ(set_all_cpus(), 0);
 	burst();
 	EXPECT_EQ(drain().info.samples, 20u);

@@ -22,7 +22,7 @@ unsigned int run_probe(void *context, const nmiprof_nmi *nmi)
 
 	p.runs++;
 	p.foreign_runs += (nmi->how & NMIPROF_FOREIGN) != 0;
-	p.last = {nmi->regs, nmi->ip, nmi->how};
+	p.last = {nmi->regs, nmi->ip, nmi->how, nmi->sender};
 	sim::machine::the().extra_cycles += p.takes_ns * sim::cycles_per_ns;
 	if (p.order)
 		p.order->push_back(&p);

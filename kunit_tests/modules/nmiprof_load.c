@@ -117,7 +117,8 @@ static int work(void *data)
 		}
 		nmiprof_load_irqs_on(on);
 		atomic_long_add(on, &turns_on);
-		cond_resched();
+		/* Or ftrace and BPF would wait for this thread for ever. */
+		cond_resched_tasks_rcu_qs();
 	}
 	return 0;
 }

@@ -89,6 +89,7 @@ def imbalances(table):
             "sent": row["handled"] + row["outstanding"] + total("lost_"),
             "samples": row["binned"] + row["user"] + row["idle"] + row["no_buffer"]
             + row["out_of_range"],
+            "perf_due": row["perf_delivered"] + row["perf_excluded"] + row["perf_throttled"],
         }
         wrong += [f"cpu {cpu}: {term} {row[term]} != {value}: {row}"
                   for term, value in sums.items() if row[term] != value]

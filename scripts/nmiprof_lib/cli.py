@@ -81,6 +81,13 @@ def _add_source(parser):
                         help="go on although the module is enabled already; what it had counted is lost")
 
 
+def _add_stacks(parser):
+    parser.add_argument("-i", "--input", metavar="FILE", default="perf.data",
+                        help="perf's data, or folded stacks (default: perf.data)")
+    parser.add_argument("-e", "--event", metavar="EVENT",
+                        help="of perf's data: one of its events (default: the first of nmiprof's, else the first)")
+
+
 def build():
     """The parser and its parsers of verbs."""
     parser = Parser(prog="nmiprof", epilog=EXIT,
@@ -140,6 +147,27 @@ def build():
                     "Exit status 1 when it does not.")
     status.add_argument("--json", action="store_true", help="print JSON")
     status.add_argument("--cpu", action="store_true", help="print the ledger of each CPU, too")
+
+    flamegraph = verbs.add_parser(
+        "flamegraph", help="draw call stacks", epilog=EXIT,
+        description="Draw a flame graph of a file that perf record wrote, or of folded stacks, as one\n"
+                    "SVG file to open in a browser: click to zoom, Ctrl-F to search. Frames whose\n"
+                    "samples all had interrupts off have a colour of their own.")
+    _add_stacks(flamegraph)
+    flamegraph.add_argument("-o", "--output", metavar="FILE", default="flamegraph.svg",
+                            help="the file to write, - for standard output (default: flamegraph.svg)")
+    flamegraph.add_argument("--title", metavar="TEXT", help="default: the event and the file")
+
+    irqsoff = verbs.add_parser(
+        "irqsoff", help="show where interrupts are off", epilog=EXIT,
+        description="Show functions and their callers by the time that they ran with interrupts off.\n"
+                    "The file must say which samples those are: record with\n"
+                    "  perf record -e nmi_timer// -a -g --intr-regs=flags")
+    _add_stacks(irqsoff)
+    irqsoff.add_argument("--json", action="store_true", help="print JSON")
+    irqsoff.add_argument("-n", "--limit", metavar="N", type=count, help="show the first N functions only")
+    irqsoff.add_argument("--chains", metavar="N", type=count, default=3,
+                         help="call chains of each function (default: 3)")
     return parser, verbs.choices
 
 

@@ -12,6 +12,7 @@ EQUATIONS = (
     ("due", ("sent", "coalesced"), "skipped_"),
     ("sent", ("handled", "outstanding"), "lost_"),
     ("samples", ("binned", "user", "idle", "no_buffer", "out_of_range"), None),
+    ("perf_due", ("perf_delivered", "perf_excluded", "perf_throttled"), None),
 )
 
 

@@ -56,7 +56,8 @@ def reasons(row, prefix):
 def ledger_lines(row):
     """The ledger in short; every term of the table is in it."""
     shown = {"due", "sent", "handled", "outstanding", "coalesced", "samples",
-             "binned", "user", "idle", "no_buffer", "out_of_range"}
+             "binned", "user", "idle", "no_buffer", "out_of_range",
+             "perf_due", "perf_delivered", "perf_excluded", "perf_throttled"}
     other = [f"{name} {value}" for name, value in row.items()
              if name not in shown and not name.startswith(("skipped_", "lost_"))]
     lines = [
@@ -67,6 +68,9 @@ def ledger_lines(row):
         f"samples {row['samples']} = binned {row['binned']} + user {row['user']} "
         f"+ idle {row['idle']} + no buffer {row['no_buffer']} + out of range {row['out_of_range']}",
     ]
+    if row["perf_due"]:
+        lines.append(f"perf {row['perf_due']} = delivered {row['perf_delivered']} + excluded "
+                     f"{row['perf_excluded']} + throttled {row['perf_throttled']}")
     if other:
         lines.append("besides: " + ", ".join(other))
     for check in equations(row):

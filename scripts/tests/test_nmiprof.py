@@ -40,7 +40,8 @@ from nmiprof_lib.profile import Profile                                        #
 from nmiprof_lib.symbols import Kallsyms, RangeTable, check_visible, excerpt   # noqa: E402
 
 TERMS = ("due sent coalesced skipped_overrun skipped_offline handled outstanding lost_offline "
-         "lost_timeout late foreign samples binned user idle no_buffer out_of_range").split()
+         "lost_timeout late foreign samples binned user idle no_buffer out_of_range "
+         "perf_due perf_delivered perf_excluded perf_throttled").split()
 
 TEXT = "text ffffffff81000000 ffffffff81010000\n"
 

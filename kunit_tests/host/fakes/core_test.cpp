@@ -198,7 +198,7 @@ int core_test::request(unsigned int cpu)
 {
 	sim::in_context level(sim::context::irq);
 
-	return nmiprof_core_request(cpu);
+	return nmiprof_core_request(0, cpu);
 }
 
 void core_test::tick_at(unsigned int cpu, u64 ip, u32 how)
@@ -302,11 +302,14 @@ static void check_equations(nmiprof::ledger l, const std::string &whose)
 {
 	SCOPED_TRACE(whose);
 	EXPECT_EQ(l[term::due], l[term::sent] + l[term::coalesced] + l[term::skipped_overrun] +
-					l[term::skipped_offline] + l[term::skipped_stopped]);
+					l[term::skipped_offline] + l[term::skipped_unwanted] +
+					l[term::skipped_stopped]);
 	EXPECT_EQ(l[term::sent], l[term::handled] + l[term::outstanding] + l[term::lost_offline] +
 					 l[term::lost_timeout]);
 	EXPECT_EQ(l[term::samples], l[term::binned] + l[term::user] + l[term::idle] +
 					    l[term::no_buffer] + l[term::out_of_range]);
+	EXPECT_EQ(l[term::perf_due],
+		  l[term::perf_delivered] + l[term::perf_excluded] + l[term::perf_throttled]);
 }
 
 void core_test::check_equations_of(unsigned int cpu)

@@ -628,6 +628,53 @@ void shim_log_notice(const char *format, ...) noexcept
 	va_end(arguments);
 }
 
+void shim_log_over_budget(unsigned int cpu, unsigned int percent) noexcept
+{
+	current->notices.push_back("CPU " + std::to_string(cpu) + " is over its budget of " +
+				   std::to_string(percent) + " %");
+}
+
+void shim_perf_sample(struct perf_event *event, struct pt_regs *, shim_u64 period_ns) noexcept
+{
+	sim::machine::expect(sim::context::nmi, "shim_perf_sample()");
+	current->perf_samples.push_back({current->nmi_on, event, current->now, period_ns});
+	current->extra_cycles += current->perf_sample_ns * sim::cycles_per_ns;
+}
+
+void shim_trace_handler_registered(unsigned int number, const char *name) noexcept
+{
+	current->traced.push_back("registered " + std::to_string(number) + " " + name);
+}
+
+void shim_trace_handler_replaced(unsigned int number, const char *name) noexcept
+{
+	current->traced.push_back("replaced " + std::to_string(number) + " " + name);
+}
+
+void shim_trace_handler_unregistered(unsigned int number, const char *name) noexcept
+{
+	current->traced.push_back("unregistered " + std::to_string(number) + " " + name);
+}
+
+void shim_trace_buffer_swapped(shim_u64 old_bytes, shim_u64 new_bytes,
+			       shim_u64 grace_period_ns) noexcept
+{
+	current->traced.push_back("swapped " + std::to_string(old_bytes) + " " +
+				  std::to_string(new_bytes) + " " +
+				  std::to_string(grace_period_ns));
+}
+
+void shim_trace_nmi_lost(unsigned int cpu, enum nmiprof_lost why) noexcept
+{
+	current->traced.push_back("lost " + std::to_string(cpu) +
+				  (why == NMIPROF_LOST_OFFLINE ? " offline" : " timeout"));
+}
+
+void shim_trace_nmi_late(unsigned int cpu) noexcept
+{
+	current->traced.push_back("late " + std::to_string(cpu));
+}
+
 void shim_warn_leaked(const char *what) noexcept
 {
 	current->leaked.emplace_back(what);

@@ -26,9 +26,11 @@
 #include "shim/log.h"
 #include "shim/memory.h"
 #include "shim/nmi.h"
+#include "shim/perf.h"
 #include "shim/rcu.h"
 #include "shim/text.h"
 #include "shim/timer.h"
+#include "shim/trace.h"
 
 namespace sim {
 
@@ -143,7 +145,16 @@ class machine {
 	// --- text, log ---
 	u64 text_start = 0xffffffff81000000, text_end = 0xffffffff81010000;
 	bool text_known = true;
-	std::vector<std::string> refused, notices, leaked;
+	std::vector<std::string> refused, notices, leaked, traced;
+
+	// --- perf ---
+	struct perf_sample {
+		unsigned int cpu;
+		perf_event *event;
+		u64 at, period_ns;
+	};
+	std::vector<perf_sample> perf_samples;
+	u64 perf_sample_ns = 0; // how long one takes
 
 	// --- locks, contexts ---
 	unsigned int cpus_locked = 0;

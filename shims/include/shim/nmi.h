@@ -21,6 +21,7 @@ struct nmiprof_nmi {
 	struct pt_regs *regs; /* what was interrupted */
 	shim_u64 ip; /* instruction pointer in regs */
 	shim_u32 how; /* enum nmiprof_how */
+	shim_u32 sender; /* CPU that sent it, if it is a tick */
 };
 
 /*
