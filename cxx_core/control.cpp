@@ -111,13 +111,22 @@ plan *control::make_plan(const update_lock &lock, const may_sleep &sleep, const 
 		usable);
 }
 
-// Which CPUs the profile takes samples of, and how often.
-void control::set_profiled(const settings *s) noexcept
+// Which CPUs the profile takes samples of, and how often. While the timers change from
+// one plan to another: as often as the faster one says, so that each tick counts.
+void control::set_profiled(const settings *s, bool changing) noexcept
 {
-	for (unsigned int cpu = 0; cpu < shim_nr_cpu_ids(); cpu++)
-		if (nmiprof_cpu *c = shim_cpu_state(cpu))
-			c->sampled_by.profile_ns.store_relaxed(s && wanted(*s, cpu) ? period_of(*s)
-										    : 0);
+	for (unsigned int cpu = 0; cpu < shim_nr_cpu_ids(); cpu++) {
+		nmiprof_cpu *c = shim_cpu_state(cpu);
+
+		if (!c)
+			continue;
+		const kstd::uint64_t before = c->sampled_by.profile_ns.load_relaxed();
+		kstd::uint64_t period_ns = s && wanted(*s, cpu) ? period_of(*s) : 0;
+
+		if (changing && before)
+			period_ns = period_ns ? kstd::min(period_ns, before) : before;
+		c->sampled_by.profile_ns.store_relaxed(period_ns);
+	}
 }
 
 // Lets the timers follow what is wanted now. errc: no_memory; they go on as before.
@@ -188,12 +197,13 @@ result<void> control::run(const update_lock &lock, const may_sleep &sleep, const
 	if (!on_)
 		the_profile.start(lock);
 	on_ = true;
-	set_profiled(&s);
+	set_profiled(&s, true);
 	tell_if_alone(*fresh_plan);
 	if (suspended_)
 		plan::destroy(sleep, fresh_plan);
 	else
 		the_timer.follow(lock, sleep, fresh_plan);
+	set_profiled(&s, false);
 	return {};
 }
 
@@ -232,17 +242,14 @@ void control::disable(const update_lock &lock, const may_sleep &sleep) noexcept
 {
 	const bool was_on = kstd::exchange(on_, false);
 
-	if (was_on) {
-		set_profiled(nullptr);
-		if (!replan(lock, sleep, no_cpu))
-			shim_log_notice(
-				"no memory for a slower timer plan: perf keeps the fast one");
-	}
+	if (was_on && !replan(lock, sleep, no_cpu))
+		shim_log_notice("no memory for a slower timer plan: perf keeps the fast one");
 	// When off as well: other modules may have asked for samples (request()).
 	if (!has_events(lock))
 		the_timer.settle(lock, sleep);
 	if (!was_on)
 		return;
+	set_profiled(nullptr, false);
 	// No tick is a sample of the profile any more: the order of the next two does not
 	// matter.
 	static_cast<void>(handlers.remove(lock, sleep, handler_));

@@ -108,7 +108,7 @@ class control {
 	}
 	plan *make_plan(const update_lock &, const may_sleep &, const settings *profiled,
 			unsigned int without) const noexcept;
-	void set_profiled(const settings *s) noexcept;
+	void set_profiled(const settings *s, bool changing) noexcept;
 	kstd::result<void> replan(const update_lock &, const may_sleep &,
 				  unsigned int without) noexcept;
 	kstd::result<void> run(const update_lock &, const may_sleep &, const settings &s,

@@ -2,7 +2,6 @@
 #include "perf_events.hpp"
 
 #include "core.hpp"
-#include "entry.hpp"
 #include "shim/log.h"
 #include "shim/memory.h"
 #include "shim/perf.h"

@@ -89,7 +89,7 @@ class MissingOption(unittest.TestCase):
     def test_is_named(self):
         have = {f"CONFIG_{o}=y" for o in ("MODULES", "SMP", "X86_64", "X86_LOCAL_APIC",
                                           "HIGH_RES_TIMERS", "HOTPLUG_CPU", "SYSFS", "KALLSYMS",
-                                          "PM_SLEEP")}
+                                          "PM_SLEEP", "PERF_EVENTS")}
         status, text = run("make", "-n", "-f", "Kbuild", f"src={ROOT}", "obj=x", *have, "FORCE")
         self.assertNotIn("was built without", text)
         status, text = run("make", "-n", "-f", "Kbuild", f"src={ROOT}", "obj=x",
