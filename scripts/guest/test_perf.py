@@ -113,7 +113,7 @@ class Sysfs(Perf):
             self.assertEqual(write("perf_budget_percent", good), 0)
             self.assertEqual(read("perf_budget_percent"), good)
         log = Log()
-        for bad in ("101", "-1", "", "x", "1 2", b"5\0", "99999999999999999999"):
+        for bad in ("101", "-1", "\n", "x", "1 2", b"5\0", "99999999999999999999"):
             self.assertIn(errno_name(write("perf_budget_percent", bad)), ("EINVAL", "ERANGE"), bad)
             self.assertEqual(read("perf_budget_percent"), "10")
         self.assertGreaterEqual(len(log.lines("refused: perf_budget_percent")), 1)
