@@ -23,6 +23,7 @@ int nmiprof_pmu_add(void);
 void nmiprof_pmu_remove(void);
 
 /* trace_sample.c: the tracepoint nmiprof:nmi_sample */
+int nmiprof_trace_sample_add(void);
 void nmiprof_trace_sample_remove(void);
 
 /* system.c: CPU hotplug, suspend, reboot, panic */

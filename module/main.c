@@ -113,9 +113,14 @@ static int __init nmiprof_init(void)
 	err = nmiprof_pmu_add();
 	if (err)
 		goto settings;
+	err = nmiprof_trace_sample_add();
+	if (err)
+		goto pmu;
 	nmiprof_dumps_add();
 	return 0;
 
+pmu:
+	nmiprof_pmu_remove();
 settings:
 	nmiprof_settings_remove(root);
 sampling:

@@ -24,7 +24,8 @@
 
 static DEFINE_MUTEX(lock);
 static int number; /* of the handler, 0: none */
-static bool unloading;
+static bool traced; /* a probe is attached */
+static bool ready; /* the core is there */
 
 static unsigned int on_nmi(void *context, const struct nmiprof_nmi *nmi)
 {
@@ -34,34 +35,54 @@ static unsigned int on_nmi(void *context, const struct nmiprof_nmi *nmi)
 	return 1;
 }
 
-/* Called when the first probe is attached, and when the last one is gone. */
-int nmiprof_trace_sample_reg(void)
+/* With the lock held. 0, or the registry's error. */
+static int follow(void)
 {
 	int err = 0;
 
-	mutex_lock(&lock);
-	if (!unloading) {
+	if (traced && ready && !number) {
 		err = nmiprof_core_handler_add("trace", on_nmi, NULL);
 		number = max(err, 0);
+	} else if (number && !(traced && ready)) {
+		nmiprof_core_handler_remove(number);
+		number = 0;
 	}
-	mutex_unlock(&lock);
 	return min(err, 0);
+}
+
+static int set(bool *what, bool value)
+{
+	int err;
+
+	mutex_lock(&lock);
+	*what = value;
+	err = follow();
+	if (err)
+		*what = !value;
+	mutex_unlock(&lock);
+	return err;
+}
+
+/*
+ * Called when the first probe is attached, and when the last one is gone. For ftrace
+ * that can be before the module's init (trace_event= at boot) and after its exit.
+ */
+int nmiprof_trace_sample_reg(void)
+{
+	return set(&traced, true);
 }
 
 void nmiprof_trace_sample_unreg(void)
 {
-	mutex_lock(&lock);
-	if (number)
-		nmiprof_core_handler_remove(number);
-	number = 0;
-	mutex_unlock(&lock);
+	set(&traced, false);
 }
 
-/* ftrace detaches its probes from a module only after the module's exit. */
+int nmiprof_trace_sample_add(void)
+{
+	return set(&ready, true);
+}
+
 void nmiprof_trace_sample_remove(void)
 {
-	nmiprof_trace_sample_unreg();
-	mutex_lock(&lock);
-	unloading = true;
-	mutex_unlock(&lock);
+	set(&ready, false);
 }
