@@ -15,7 +15,8 @@
  */
 void shim_perf_sample(struct perf_event *event, struct pt_regs *regs, shim_u64 period_ns)
 {
-	struct perf_sample_data data;
+	/* perf's writer looks only at what data.sample_flags says is set. */
+	struct perf_sample_data data __uninitialized;
 
 	local64_inc(&event->count);
 	if (!is_sampling_event(event))

@@ -11,17 +11,28 @@
  *	classic   the textbook's: dereference, null check, range check, atomic increment
  *	perf      perf's sample writer, for the event of `perf record -e nmi_cost//`
  *	foreign   nmiprof's handler for an NMI that is not its own
+ *	exception the kernel's way from the exception to all handlers and back, with that
+ *	          handler as the last of them
+ *
+ * Reading loop does a fixed amount of work in kernel text and prints the count and the
+ * nanoseconds that went by; what samplers take out of it is all that they cost, the
+ * interrupts on the way to them included. Writing N to timer starts an hrtimer that does
+ * nothing every N ns, 0 stops it.
  */
 #include <linux/debugfs.h>
 #include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/fs.h>
+#include <linux/gfp.h>
+#include <linux/hrtimer.h>
+#include <linux/jiffies.h>
 #include <linux/module.h>
 #include <linux/perf_event.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/sort.h>
+#include <linux/string.h>
 
 #include <asm/nmi.h>
 #include <asm/tsc.h>
@@ -31,7 +42,9 @@
 
 #define RUNS 1001
 
-enum what { NOTHING, NMIPROF, CLASSIC, PERF, FOREIGN };
+#define LOOP_TURNS 40000
+
+enum what { NOTHING, NMIPROF, CLASSIC, PERF, FOREIGN, EXCEPTION };
 
 static enum what measuring; /* written with no NMI on its way */
 static u64 spent;
@@ -68,6 +81,8 @@ static int meter(unsigned int type, struct pt_regs *regs)
 	switch (READ_ONCE(measuring)) {
 	case NOTHING:
 		return 0;
+	case EXCEPTION:
+		return 1;
 	case NMIPROF:
 		start = rdtsc();
 		mine = nmiprof_nmi(type, regs);
@@ -123,6 +138,19 @@ static u64 overhead(void)
 	return least;
 }
 
+/*
+ * The vector by an instruction: the way is that of an NMI, only the latch in the CPU
+ * has no part in it.
+ */
+static void raise_exception(void)
+{
+	const u64 start = rdtsc();
+
+	asm volatile("int $2" : : : "memory");
+	spent = rdtsc() - start;
+	measured = true;
+}
+
 static int measure_show(struct seq_file *m, void *unused)
 {
 	const enum what what = (enum what)(unsigned long)m->private;
@@ -141,7 +169,10 @@ static int measure_show(struct seq_file *m, void *unused)
 		local_irq_save(flags);
 		measured = false;
 		WRITE_ONCE(measuring, what);
-		err = nmiprof_sample(smp_processor_id());
+		if (what == EXCEPTION)
+			raise_exception();
+		else
+			err = nmiprof_sample(smp_processor_id());
 		ndelay(1000);
 		WRITE_ONCE(measuring, NOTHING);
 		local_irq_restore(flags);
@@ -158,6 +189,50 @@ static int measure_show(struct seq_file *m, void *unused)
 	return err;
 }
 DEFINE_SHOW_ATTRIBUTE(measure);
+
+static int loop_show(struct seq_file *m, void *unused)
+{
+	void *page = (void *)get_zeroed_page(GFP_KERNEL);
+	unsigned long tick;
+	u64 start, ns;
+	int i;
+
+	if (!page)
+		return -ENOMEM;
+	/* From one of the kernel's ticks on: as many of them fall into each reading. */
+	tick = jiffies;
+	while (time_before_eq(jiffies, tick))
+		cpu_relax();
+	ns = ktime_get_ns();
+	start = rdtsc();
+	for (i = 0; i < LOOP_TURNS; i++) {
+		OPTIMIZER_HIDE_VAR(page);
+		memchr_inv(page, 0, PAGE_SIZE);
+	}
+	seq_printf(m, "%llu %llu\n", rdtsc() - start, ktime_get_ns() - ns);
+	free_page((unsigned long)page);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(loop);
+
+static struct hrtimer idle_timer;
+static u64 timer_period; /* ns; 0: stopped */
+
+static enum hrtimer_restart on_timer(struct hrtimer *timer)
+{
+	hrtimer_forward_now(timer, ns_to_ktime(READ_ONCE(timer_period)));
+	return HRTIMER_RESTART;
+}
+
+static int timer_set(void *unused, u64 ns)
+{
+	hrtimer_cancel(&idle_timer);
+	WRITE_ONCE(timer_period, ns);
+	if (ns)
+		hrtimer_start(&idle_timer, ns_to_ktime(ns), HRTIMER_MODE_REL_PINNED_HARD);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(timer_fops, NULL, timer_set, "%llu\n");
 
 /* A PMU whose only purpose is to have perf set up an event and its ring buffer. */
 static struct pmu pmu;
@@ -210,6 +285,8 @@ static int __init nmiprof_cost_init(void)
 
 	if (!buffer)
 		return -ENOMEM;
+	hrtimer_init(&idle_timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
+	idle_timer.function = on_timer;
 	buffer->size = ARRAY_SIZE(buffer->count);
 	rcu_assign_pointer(classic, buffer);
 	err = perf_pmu_register(&pmu, "nmi_cost", -1);
@@ -223,6 +300,9 @@ static int __init nmiprof_cost_init(void)
 	debugfs_create_file("classic", 0400, dir, (void *)CLASSIC, &measure_fops);
 	debugfs_create_file("perf", 0400, dir, (void *)PERF, &measure_fops);
 	debugfs_create_file("foreign", 0400, dir, (void *)FOREIGN, &measure_fops);
+	debugfs_create_file("exception", 0400, dir, (void *)EXCEPTION, &measure_fops);
+	debugfs_create_file("loop", 0400, dir, NULL, &loop_fops);
+	debugfs_create_file("timer", 0200, dir, NULL, &timer_fops);
 	return 0;
 
 unregister:
@@ -235,6 +315,7 @@ free:
 static void __exit nmiprof_cost_exit(void)
 {
 	debugfs_remove_recursive(dir);
+	hrtimer_cancel(&idle_timer);
 	unregister_nmi_handler(NMI_LOCAL, "nmiprof_cost");
 	perf_pmu_unregister(&pmu);
 	kfree(rcu_access_pointer(classic));

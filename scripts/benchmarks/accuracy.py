@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""How near the samples come to a known truth, for nmi_timer and cpu-clock."""
+
+import math
+import tempfile
+from pathlib import Path
+
+from . import plot
+from .part import per_kernel
+from .perf_data import function_of, samples
+from .running import TESTS, guest, quietly
+
+TITLE = "Accuracy"
+HELP = "shares of work with interrupts off, by nmi_timer and cpu-clock, against the truth"
+
+RATE_HZ, SECONDS = 997, 20
+PERCENTS, SECTIONS = (1, 5, 20, 50), {20: "20 us", 1000: "1 ms", 20000: "20 ms"}
+EVENTS = ("nmi_timer", "cpu-clock")
+OFF, ON = "nmiprof_load_irqs_off", "nmiprof_load_irqs_on"
+
+
+def interval(hits, n):
+    """Wilson's 95 % interval of a share, in percent."""
+    if not n:
+        return 0.0, 100.0
+    z, p = 1.96, hits / n
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return 100 * max(0.0, middle - half), 100 * min(1.0, middle + half)
+
+
+class Case:
+    def __init__(self, folder):
+        rows = [[int(n) for n in line.split()] for line in (folder / "truth").read_text().splitlines()]
+        off, on = rows[1][0] - rows[0][0], rows[1][1] - rows[0][1]
+        self.truth = 100 * off / (off + on)
+        name_of = function_of((folder / "kallsyms").read_text(), "nmiprof_load")
+        self.hits = {event: {OFF: 0, ON: 0} for event in EVENTS}
+        for sample in samples(folder / "perf.data"):
+            name = name_of(sample.ip)
+            if name in (OFF, ON):
+                self.hits[sample.event][name] += 1
+
+    def share(self, event):
+        """(percent, low, high, samples)."""
+        off, on = self.hits[event][OFF], self.hits[event][ON]
+        return (100 * off / max(off + on, 1), *interval(off, off + on), off + on)
+
+    def cell(self, event):
+        percent, low, high, n = self.share(event)
+        return f"{percent:.2f} % ({low:.1f} to {high:.1f}; n {n})"
+
+
+@per_kernel
+def measure_accuracy(args, kernel, result):
+    def once():
+        with tempfile.TemporaryDirectory(prefix="nmiprof-bench.") as folder:
+            _, shown = guest(kernel, "bench-accuracy.sh", f"{RATE_HZ} {SECONDS}",
+                             modules=[f"{TESTS}/nmiprof_load"], smp=2, get=f"{folder}/out", timeout=900)
+            out = Path(folder, "out")
+            cases = {(percent, section): Case(out / f"{percent}-{section}")
+                     for percent in PERCENTS for section in SECTIONS}
+            return cases, (out / "release").read_text().strip(), shown
+
+    (cases, release, shown), others = quietly(args, once)
+    result.commands.append(shown)
+    result.facts.append(f"{kernel} is {release}, 2 vCPUs, {others}")
+    return cases
+
+
+def picture(kernel, cases):
+    script, curves = "", []
+    for at, (section, label) in enumerate(SECTIONS.items()):
+        for event in EVENTS:
+            name = f"{event.replace('-', '_')}_{section}"
+            script += plot.block(name, [
+                # Side by side on the logarithmic axis.
+                (case.truth * 1.06 ** (at - 1), max(share[0], 0.05), max(share[1], 0.05), share[2])
+                for (percent, of), case in cases.items() if of == section
+                for share in [case.share(event)]])
+            color = plot.COLORS[0 if event == EVENTS[0] else 5]
+            curves.append(f"${name} using 1:2:3:4 with yerrorbars pt {(7, 5, 9)[at]} ps 0.9 "
+                          f"lc rgb '{color}' title {plot.text(f'{event}, {label}')}")
+    script += (f"set title {plot.text(f'Share of work with interrupts off, {kernel}: seen against true')}\n"
+               "set xlabel 'true share, percent'\nset ylabel 'share of the samples, percent'\n"
+               "set logscale xy\nset xrange [0.7:80]\nset yrange [0.04:100]\n"
+               "set xtics (1, 5, 20, 50)\n"
+               "set ytics ('0' 0.05, '0.1' 0.1, '1' 1, '5' 5, '20' 20, '50' 50)\n"
+               "set key outside right top\nplot x with lines lc rgb '#999999' dt 2 title 'truth', ")
+    return plot.draw(f"accuracy-{kernel}", script + ", ".join(curves) + "\n")
+
+
+def measure(args, result):
+    found = measure_accuracy(args, result)
+    for section, label in SECTIONS.items():
+        for percent in PERCENTS:
+            cases = [cases[percent, section] for cases in found]
+            of = f"{percent} % in sections of {label}"
+            result.row(f"{of}: truth", [f"{case.truth:.2f} %" for case in cases])
+            result.row(f"{of}: **nmi_timer**", [case.cell("nmi_timer") for case in cases], "within 2 points",
+                       [abs(case.share("nmi_timer")[0] - case.truth) <= 2 for case in cases])
+            result.row(f"{of}: cpu-clock", [case.cell("cpu-clock") for case in cases])
+    result.notes += [
+        f"One session of both events at {RATE_HZ} Hz, {SECONDS} s, on CPU 1. A thread there calls one "
+        "function with interrupts off, inside spin_lock_irqsave(), and another one with the same "
+        "loop with interrupts on. The truth is counted in turns of the loop.",
+        "Share: samples in the first function, of those in both. In brackets: 95 % interval "
+        "(Wilson), as if samples were independent; n is the samples in both functions.",
+    ]
+    result.pictures += [picture(kernel, cases) for kernel, cases in zip(result.columns, found)]

@@ -1,0 +1,31 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# In the virtual machine: bench-accuracy.sh RATE SECONDS. nmi_timer and cpu-clock in one
+# session on CPU 1, whose work holds interrupts off for a known share in sections of a
+# known length. Leaves in out/PERCENT-SECTION_US/: perf.data, kallsyms, truth.
+set -eu
+
+rate=$1 seconds=$2
+truth=/sys/module/nmiprof_load/parameters
+mkdir out
+
+turns() {
+	echo "$(<$truth/turns_off) $(<$truth/turns_on)"
+}
+
+uname -r >out/release
+# perf is not to slow itself down.
+echo 0 >/proc/sys/kernel/perf_cpu_time_max_percent
+insmod nmiprof.ko
+for percent in 1 5 20 50; do
+	for section in 20 1000 20000; do
+		into=out/$percent-$section
+		mkdir $into
+		insmod nmiprof_load.ko cpus=1 percent=$percent section_us=$section
+		cat /proc/kallsyms >$into/kallsyms
+		turns >$into/truth
+		perf record -q -e nmi_timer// -e cpu-clock -C 1 -F "$rate" -o $into/perf.data sleep "$seconds"
+		turns >>$into/truth
+		rmmod nmiprof_load
+	done
+done
