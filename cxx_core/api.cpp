@@ -85,6 +85,8 @@ int nmiprof_core_configure(const nmiprof_settings *s, unsigned int fields) noexc
 		edited.bytes_per_bin = s->granularity;
 	if (fields & NMIPROF_LAYOUT)
 		edited.how = s->shared_layout ? layout::shared : layout::per_cpu;
+	if (fields & NMIPROF_SOURCE)
+		edited.from_pmu = s->from_pmu;
 	if (fields & NMIPROF_CPUS) {
 		edited.all_cpus = s->all_cpus;
 		if (!s->all_cpus)
@@ -98,7 +100,14 @@ void nmiprof_core_settings(nmiprof_settings *out) noexcept
 	const process p;
 	const settings &s = the_control.current(p.lock);
 
-	*out = {s.rate_hz, s.bytes_per_bin, s.how == layout::shared, s.all_cpus, s.cpus.words()};
+	*out = {
+		.rate_hz = s.rate_hz,
+		.granularity = s.bytes_per_bin,
+		.shared_layout = s.how == layout::shared,
+		.all_cpus = s.all_cpus,
+		.from_pmu = s.from_pmu,
+		.cpus = s.cpus.words(),
+	};
 }
 
 int nmiprof_core_enable(void) noexcept

@@ -91,8 +91,8 @@ result<geometry> control::validate(const settings &s) const noexcept
 	return shape;
 }
 
-// For the profile with the settings `profiled` (null: it is off) and for perf's events;
-// one of them at least.
+// For the profile with the settings `profiled` (null: it is off, or fed by a PMU) and for
+// perf's events; one of them at least.
 plan *control::make_plan(const update_lock &lock, const may_sleep &sleep, const settings *profiled,
 			 unsigned int without) const noexcept
 {
@@ -137,8 +137,10 @@ result<void> control::replan(const update_lock &lock, const may_sleep &sleep,
 
 	if (suspended_)
 		return {};
-	if (on_ || the_perf_events.shortest(lock)) {
-		fresh = make_plan(lock, sleep, on_ ? &settings_ : nullptr, without);
+	const settings *profiled = on_ ? timed(settings_) : nullptr;
+
+	if (profiled || the_perf_events.shortest(lock)) {
+		fresh = make_plan(lock, sleep, profiled, without);
 		if (!fresh)
 			return errc::no_memory;
 	}
@@ -153,16 +155,26 @@ result<void> control::run(const update_lock &lock, const may_sleep &sleep, const
 	const auto sampled = [&](unsigned int cpu) {
 		return shim_cpu_online(cpu) && wanted(s, cpu);
 	};
-	plan *fresh_plan = make_plan(lock, sleep, &s, no_cpu);
+	const bool needs_plan = timed(s) || the_perf_events.shortest(lock);
+	plan *fresh_plan = needs_plan ? make_plan(lock, sleep, timed(s), no_cpu) : nullptr;
 	profile_buffer *fresh_buffer = nullptr;
-	errc failed = fresh_plan ? errc::ok : errc::no_memory;
+	counters *fresh_counters = nullptr;
+	errc failed = fresh_plan || !needs_plan ? errc::ok : errc::no_memory;
 
 	bool any = false;
 
 	for (unsigned int cpu = 0; cpu < shim_nr_cpu_ids(); cpu++)
 		any |= sampled(cpu);
-	if (fresh_plan && !any)
+	if (failed == errc::ok && !any) {
+		shim_log_refused("cpus: all of them are offline");
 		failed = errc::no_device;
+	}
+	if (failed == errc::ok && s.from_pmu) {
+		auto made = counters::make(sleep, s.rate_hz, sampled);
+
+		failed = made.error();
+		fresh_counters = made.value();
+	}
 	if (failed == errc::ok && !(the_profile.shape(lock) == shape)) {
 		fresh_buffer = the_profile.prepare(sleep, shape, sampled);
 		failed = fresh_buffer ? errc::ok : errc::no_memory;
@@ -172,20 +184,25 @@ result<void> control::run(const update_lock &lock, const may_sleep &sleep, const
 			if (sampled(cpu))
 				failed = the_profile.add_cpu(lock, sleep, cpu).error();
 	}
-	if (failed == errc::ok && !on_) {
-		auto added = handlers.add(lock, sleep, "profile", profile::on_nmi, &the_profile);
+	if (failed == errc::ok) {
+		const nmiprof_handler_fn fn = s.from_pmu ? profile::on_overflow : profile::on_nmi;
 
-		failed = added.error();
-		handler_ = added.value();
+		if (!on_) {
+			auto added = handlers.add(lock, sleep, "profile", fn, &the_profile);
+
+			failed = added.error();
+			handler_ = added.value();
+		} else if (s.from_pmu != settings_.from_pmu) {
+			failed = handlers.replace(lock, sleep, handler_, fn, &the_profile).error();
+		}
 	}
 	if (failed != errc::ok) {
 		plan::destroy(sleep, fresh_plan);
 		profile_buffer::destroy(sleep, fresh_buffer);
+		counters::destroy(sleep, fresh_counters);
 		if (failed == errc::no_memory)
 			shim_log_refused("no memory for the profile of %u CPUs", count_present(s));
-		else if (failed == errc::no_device)
-			shim_log_refused("cpus: all of them are offline");
-		else
+		else if (failed != errc::no_device)
 			shim_log_refused(
 				"enable: the handler registry is full, or has another \"profile\"");
 		return failed;
@@ -197,13 +214,17 @@ result<void> control::run(const update_lock &lock, const may_sleep &sleep, const
 	if (!on_)
 		the_profile.start(lock);
 	on_ = true;
-	set_profiled(&s, true);
-	tell_if_alone(*fresh_plan);
+	set_profiled(timed(s), true);
+	if (timed(s))
+		tell_if_alone(*fresh_plan);
+	counters::destroy(sleep, kstd::exchange(counters_, fresh_counters));
+	if (counters_)
+		counters_->start(sleep);
 	if (suspended_)
 		plan::destroy(sleep, fresh_plan);
 	else
 		the_timer.follow(lock, sleep, fresh_plan);
-	set_profiled(&s, false);
+	set_profiled(timed(s), false);
 	return {};
 }
 
@@ -220,9 +241,17 @@ result<void> control::apply(const update_lock &lock, const may_sleep &sleep, con
 			shim_log_refused("cpus: CPU %u is offline", cpu);
 			return errc::no_device;
 		}
-	if (on_)
+	if (on_) {
 		if (auto ran = run(lock, sleep, s, shape.value()); !ran)
 			return ran;
+	} else if (s.from_pmu && !settings_.from_pmu) {
+		// Now, not only when it is enabled, one learns that there is no PMU.
+		auto made = counters::make(sleep, s.rate_hz, shim_cpu_online);
+
+		counters::destroy(sleep, made.value());
+		if (!made)
+			return made.error();
+	}
 	settings_ = s;
 	return {};
 }
@@ -250,7 +279,8 @@ void control::disable(const update_lock &lock, const may_sleep &sleep) noexcept
 	if (!was_on)
 		return;
 	set_profiled(nullptr, false);
-	// No tick is a sample of the profile any more: the order of the next two does not
+	counters::destroy(sleep, kstd::exchange<counters *>(counters_, nullptr));
+	// No tick or overflow is a sample of the profile any more: the order of the next two does not
 	// matter.
 	static_cast<void>(handlers.remove(lock, sleep, handler_));
 	the_profile.stop(lock, sleep);
@@ -266,6 +296,8 @@ result<void> control::cpu_online(const update_lock &lock, const may_sleep &sleep
 		shim_log_notice("CPU %u: no memory for its profile, its samples count as no_buffer",
 				cpu);
 	}
+	if (counters_ && wanted(settings_, cpu) && !counters_->add(sleep, cpu))
+		shim_log_notice("CPU %u: no counter, it is not sampled", cpu);
 	return replan(lock, sleep, no_cpu);
 }
 
@@ -274,6 +306,8 @@ result<void> control::cpu_offline(const update_lock &lock, const may_sleep &slee
 {
 	if (auto replanned = replan(lock, sleep, cpu); !replanned)
 		return replanned;
+	if (counters_)
+		counters_->remove(sleep, cpu);
 	// Still online here, so it still takes NMIs.
 	the_timer.settle_cpu(lock, sleep, cpu);
 	return {};

@@ -11,6 +11,7 @@
 // The timers serve two consumers: the profile while it is on, at its rate on its CPUs,
 // and perf while it has events, at the shortest of their periods on all CPUs. The
 // faster one sets the period of the ticks, the other takes some of them (divider.hpp).
+// From a PMU the profile has counters of its own (counters.hpp), and the timers serve perf.
 //
 // In steps, as in kunit_tests/model/claim.pml:
 //	CPU goes offline  H1 follow() without it, H2 settle_cpu(); H3 the kernel takes it away
@@ -23,6 +24,7 @@
 // then the update lock is taken.
 #pragma once
 
+#include "counters.hpp"
 #include "cpu_set.hpp"
 #include "nmi_timer.hpp"
 #include "perf_events.hpp"
@@ -40,6 +42,7 @@ struct settings {
 	layout how = layout::per_cpu;
 	bool all_cpus = true;
 	cpu_set cpus; // when not all_cpus
+	bool from_pmu = false; // a hardware counter feeds the profile, not the timers
 };
 
 class control {
@@ -106,6 +109,11 @@ class control {
 	{
 		return perf_handler_;
 	}
+	// The settings if the timers serve the profile with them.
+	static const settings *timed(const settings &s) noexcept
+	{
+		return s.from_pmu ? nullptr : &s;
+	}
 	plan *make_plan(const update_lock &, const may_sleep &, const settings *profiled,
 			unsigned int without) const noexcept;
 	void set_profiled(const settings *s, bool changing) noexcept;
@@ -119,6 +127,7 @@ class control {
 	kstd::uint64_t text_start_ = 0, text_end_ = 0;
 	unsigned int handler_ = 0; // number in the registry while on_
 	unsigned int perf_handler_ = 0; // the same while perf has events, else 0
+	counters *counters_ = nullptr; // while on_ and from a PMU
 	bool on_ = false;
 	bool suspended_ = false;
 };

@@ -57,6 +57,7 @@ struct nmiprof_cpu : nmiprof_nmi {
 	kstd::local_counter<kstd::uint64_t> no_buffer; // samples while there was none
 	kstd::local_counter<kstd::uint64_t> foreign; // NMIs that were no ticks
 	kstd::local_counter<kstd::uint64_t> late; // claimed as late arrivals of ours
+	kstd::local_counter<kstd::uint64_t> overflows; // of a hardware counter
 	kstd::local_counter<kstd::uint32_t> handlers_ended; // shim_cycles(), last tick
 	// handlers_ended of the tick that the last NMI without a claim began soon after.
 	kstd::local_counter<kstd::uint32_t> soon_after;

@@ -30,6 +30,7 @@ void copy(const update_lock &lock, const nmiprof_cpu &c, ledger &l) noexcept
 	l[term::lost_timeout] = d.lost_timeout.get();
 	l[term::late] = c.late.get();
 	l[term::foreign] = c.foreign.get();
+	l[term::overflows] = c.overflows.get();
 	l[term::samples] = c.samples.get();
 	l[term::no_buffer] = c.no_buffer.get();
 	l[term::binned] = c.retired.binned.get() + (s ? s->binned.get() : 0);

@@ -11,7 +11,7 @@
 // That what is read is of one moment is checked by spin: kunit_tests/model/ledger.pml.
 //
 // No term is computed from the others: due comes from the clock, sent from the
-// senders, handled from the NMIs, samples from the profile, its parts from the
+// senders, handled from the NMIs, overflows from a PMU, samples from the profile, its parts from the
 // slabs.
 #pragma once
 
@@ -34,6 +34,7 @@ enum class term : unsigned int {
 	lost_timeout,
 	late,
 	foreign,
+	overflows,
 	samples,
 	binned,
 	user,
@@ -63,6 +64,7 @@ inline constexpr const char *term_names[terms] = {
 	"lost_timeout",
 	"late",
 	"foreign",
+	"overflows",
 	"samples",
 	"binned",
 	"user",

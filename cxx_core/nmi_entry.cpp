@@ -4,6 +4,7 @@
 #include "core.hpp"
 #include "entry.hpp"
 #include "handler_table.hpp"
+#include "shim/counter.h"
 #include "shim/trace.h"
 #include "time.hpp"
 
@@ -88,6 +89,20 @@ extern "C" int nmiprof_core_on_nmi(nmiprof_cpu *c, pt_regs *regs, shim_u64 ip,
 
 	stats_of(cpu, table->entries[0]).add(1, ended - began);
 	return end_of_tick(ctx, cpu, ended);
+}
+
+// A sample without a sender. The NMI itself is perf's: its handler has called this, claims
+// it, and the claim flag is not looked at.
+extern "C" void nmiprof_core_on_overflow(nmiprof_cpu *cpu, pt_regs *regs, shim_u64 ip,
+					 shim_u32 how) noexcept
+{
+	const nmi_context &ctx = entry::nmi();
+
+	cpu->inside.write_begin();
+	static_cast<nmiprof_nmi &>(*cpu) = {regs, ip, how | NMIPROF_OVERFLOW, cpu->id};
+	cpu->overflows.inc();
+	handlers.dispatch(ctx, *cpu);
+	cpu->inside.write_end();
 }
 
 // L1. Nobody claimed this NMI. Is it one of ours that another NMI overtook?

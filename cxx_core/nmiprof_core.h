@@ -20,6 +20,7 @@ struct nmiprof_settings {
 	shim_u64 granularity; /* bytes per bin; 0: automatic */
 	shim_u32 shared_layout; /* 1: one set of counters for all CPUs */
 	shim_u32 all_cpus; /* 1: cpus is not looked at */
+	shim_u32 from_pmu; /* 1: samples come from a hardware counter, not from timers */
 	const shim_u64 *cpus; /* bit mask of nr_cpu_ids bits */
 };
 
@@ -29,6 +30,7 @@ enum nmiprof_field {
 	NMIPROF_GRANULARITY = 1 << 1,
 	NMIPROF_LAYOUT = 1 << 2,
 	NMIPROF_CPUS = 1 << 3,
+	NMIPROF_SOURCE = 1 << 4,
 };
 
 /* One line of a report. */

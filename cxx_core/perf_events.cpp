@@ -28,7 +28,7 @@ bool excluded(kstd::uint32_t flags, kstd::uint32_t how) noexcept
 
 unsigned int perf_events::on_nmi(void *, const nmiprof_nmi *nmi) noexcept
 {
-	if (nmi->how & NMIPROF_FOREIGN)
+	if (nmi->how & (NMIPROF_FOREIGN | NMIPROF_OVERFLOW))
 		return 0;
 
 	auto &cpu = *static_cast<nmiprof_cpu *>(const_cast<nmiprof_nmi *>(nmi));

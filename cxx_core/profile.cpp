@@ -12,26 +12,46 @@ using kstd::result;
 
 constinit profile the_profile;
 
-unsigned int profile::on_nmi(void *, const nmiprof_nmi *nmi) noexcept
+namespace {
+
+nmiprof_cpu &cpu_of(const nmiprof_nmi &nmi) noexcept
 {
-	if (nmi->how & NMIPROF_FOREIGN)
-		return 0;
+	return static_cast<nmiprof_cpu &>(const_cast<nmiprof_nmi &>(nmi));
+}
 
-	const nmi_context &ctx = entry::nmi();
-	auto &cpu = *static_cast<nmiprof_cpu *>(const_cast<nmiprof_nmi *>(nmi));
-
-	const kstd::uint64_t period_ns = cpu.sampled_by.profile_ns.load_relaxed();
-
-	if (!period_ns || !cpu.profile_divider.take(the_timer.tick_ns(), period_ns))
-		return 0;
+void count(const nmi_context &ctx, nmiprof_cpu &cpu) noexcept
+{
 	cpu.samples.inc();
 	slab *s = cpu.slab.read(ctx);
 
 	shim_fault_pause();
 	if (s)
-		s->count(ctx, nmi->ip, nmi->how);
+		s->count(ctx, cpu.ip, cpu.how);
 	else
 		cpu.no_buffer.inc();
+}
+
+} // namespace
+
+unsigned int profile::on_nmi(void *, const nmiprof_nmi *nmi) noexcept
+{
+	if (nmi->how & (NMIPROF_FOREIGN | NMIPROF_OVERFLOW))
+		return 0;
+
+	nmiprof_cpu &cpu = cpu_of(*nmi);
+	const kstd::uint64_t period_ns = cpu.sampled_by.profile_ns.load_relaxed();
+
+	if (!period_ns || !cpu.profile_divider.take(the_timer.tick_ns(), period_ns))
+		return 0;
+	count(entry::nmi(), cpu);
+	return 1;
+}
+
+unsigned int profile::on_overflow(void *, const nmiprof_nmi *nmi) noexcept
+{
+	if (!(nmi->how & NMIPROF_OVERFLOW))
+		return 0;
+	count(entry::nmi(), cpu_of(*nmi));
 	return 1;
 }
 

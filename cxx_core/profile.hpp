@@ -22,8 +22,9 @@ namespace nmiprof {
 
 class profile {
       public:
-	// The handler for registry::add().
+	// The handlers for registry::add(): one counts ticks, the other one overflows.
 	static unsigned int on_nmi(void *context, const nmiprof_nmi *nmi) noexcept;
+	static unsigned int on_overflow(void *context, const nmiprof_nmi *nmi) noexcept;
 
 	// Geometry of what is held now; nbins 0 when nothing is.
 	geometry shape(const update_lock &) const noexcept;

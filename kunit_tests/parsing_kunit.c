@@ -100,9 +100,20 @@ static const struct value cpu_lists[] = {
 	{ "zero_byte", "1\0,2", 4, -EINVAL },
 };
 
+/* "pmu" itself: taken or refused, as the machine has one */
+static const struct value sources[] = {
+	{ "timer", "timer\n", 0, 0, "timer" },
+	{ "prefix", "pm", 0, -EINVAL },
+	{ "longer", "timers", 0, -EINVAL },
+	{ "number", "1", 0, -EINVAL },
+	{ "empty", "\n", 0, -EINVAL },
+	{ "zero_byte", "pmu\0", 4, -EINVAL },
+};
+
 KUNIT_ARRAY_PARAM(rate, rates, describe_value);
 KUNIT_ARRAY_PARAM(granularity, granularities, describe_value);
 KUNIT_ARRAY_PARAM(layout, layouts, describe_value);
+KUNIT_ARRAY_PARAM(source, sources, describe_value);
 KUNIT_ARRAY_PARAM(enable, enables, describe_value);
 KUNIT_ARRAY_PARAM(cpus, cpu_lists, describe_value);
 
@@ -134,6 +145,11 @@ static void rate_hz(struct kunit *test)
 static void granularity(struct kunit *test)
 {
 	try_value(test, "granularity");
+}
+
+static void source(struct kunit *test)
+{
+	try_value(test, "source");
 }
 
 static void layout(struct kunit *test)
@@ -184,6 +200,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(rate_hz, rate_gen_params),
 	KUNIT_CASE_PARAM(granularity, granularity_gen_params),
 	KUNIT_CASE_PARAM(layout, layout_gen_params),
+	KUNIT_CASE_PARAM(source, source_gen_params),
 	KUNIT_CASE_PARAM(enable, enable_gen_params),
 	KUNIT_CASE_PARAM(cpus, cpus_gen_params),
 	KUNIT_CASE(a_refusal_while_sampling_changes_nothing),

@@ -15,6 +15,7 @@
 #include "shim/cpu.h"
 
 static const char *const layouts[] = { "percpu", "shared" };
+static const char *const sources[] = { "timer", "pmu" };
 
 static ulong rate_hz;
 module_param(rate_hz, ulong, 0);
@@ -31,6 +32,10 @@ MODULE_PARM_DESC(granularity, "Bytes of kernel text per counter, a power of two,
 static char *layout;
 module_param(layout, charp, 0);
 MODULE_PARM_DESC(layout, "percpu: each CPU has its own counters; shared: atomic counters for all (default percpu)");
+
+static char *source;
+module_param(source, charp, 0);
+MODULE_PARM_DESC(source, "timer: NMIs are sent by timers; pmu: a hardware counter overflows (default timer)");
 
 /* CPUs held: nothing changes between the check of a CPU list and its use. */
 static int configure(const struct nmiprof_settings *s, unsigned int fields)
@@ -84,6 +89,18 @@ static int parse_layout(const char *text, shim_u32 *shared)
 	return 0;
 }
 
+static int parse_source(const char *text, shim_u32 *from_pmu)
+{
+	int at = sysfs_match_string(sources, text);
+
+	if (at < 0) {
+		pr_err_ratelimited("refused: source: must be timer or pmu\n");
+		return at;
+	}
+	*from_pmu = at;
+	return 0;
+}
+
 /* @mask: room for the list; @s then points to it. */
 static int parse_cpus(const char *text, struct cpumask *mask, struct nmiprof_settings *s)
 {
@@ -120,6 +137,10 @@ int nmiprof_settings_from_parameters(void)
 	if (layout) {
 		err = parse_layout(layout, &s.shared_layout);
 		fields |= NMIPROF_LAYOUT;
+	}
+	if (source && !err) {
+		err = parse_source(source, &s.from_pmu);
+		fields |= NMIPROF_SOURCE;
 	}
 	if (cpus && !err) {
 		err = parse_cpus(cpus, mask, &s);
@@ -232,6 +253,24 @@ static ssize_t cpus_store(struct kobject *kobj, struct kobj_attribute *attr, con
 	return err ?: count;
 }
 
+static ssize_t source_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	struct nmiprof_settings s;
+
+	nmiprof_core_settings(&s);
+	return sysfs_emit(buf, "%s\n", sources[s.from_pmu]);
+}
+
+static ssize_t source_store(struct kobject *kobj, struct kobj_attribute *attr, const char *buf,
+			    size_t count)
+{
+	struct nmiprof_settings s;
+
+	return check_text("source", buf, count) ?:
+	       parse_source(buf, &s.from_pmu) ?:
+	       configure(&s, NMIPROF_SOURCE) ?: count;
+}
+
 /* Not in nmiprof_settings: it takes effect by itself. */
 static ssize_t perf_budget_percent_show(struct kobject *kobj, struct kobj_attribute *attr,
 					char *buf)
@@ -261,6 +300,7 @@ static struct kobj_attribute rate_hz_attr = __ATTR_RW_MODE(rate_hz, 0644);
 static struct kobj_attribute granularity_attr = __ATTR_RW_MODE(granularity, 0644);
 static struct kobj_attribute layout_attr = __ATTR_RW_MODE(layout, 0644);
 static struct kobj_attribute cpus_attr = __ATTR_RW_MODE(cpus, 0644);
+static struct kobj_attribute source_attr = __ATTR_RW_MODE(source, 0644);
 
 static struct kobj_attribute perf_budget_percent_attr = __ATTR_RW_MODE(perf_budget_percent, 0644);
 
@@ -270,6 +310,7 @@ static struct attribute *settings_attrs[] = {
 	&granularity_attr.attr,
 	&layout_attr.attr,
 	&cpus_attr.attr,
+	&source_attr.attr,
 	&perf_budget_percent_attr.attr,
 	NULL,
 };

@@ -12,6 +12,7 @@
 #include <asm/processor-flags.h>
 #include <asm/ptrace.h>
 
+#include "shim/counter.h"
 #include "shim/nmi.h"
 #include "check.h"
 #include "cpu_state.h"
@@ -44,6 +45,12 @@ int nmiprof_nmi(unsigned int type, struct pt_regs *regs)
 				   look_at(regs, HARDIRQ_OFFSET));
 }
 EXPORT_SYMBOL_GPL(nmiprof_nmi);
+
+void nmiprof_overflow(struct pt_regs *regs)
+{
+	nmiprof_core_on_overflow(raw_cpu_ptr(nmiprof_cpu_states), regs, regs->ip,
+				 look_at(regs, HARDIRQ_OFFSET));
+}
 
 static int nmiprof_unknown_nmi(unsigned int type, struct pt_regs *regs)
 {

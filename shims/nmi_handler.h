@@ -8,4 +8,7 @@ struct pt_regs;
 /* As register_nmi_handler() takes it. NMI context. 1: ours, 0: not. */
 int nmiprof_nmi(unsigned int type, struct pt_regs *regs);
 
+/* A hardware counter overflowed on this CPU. NMI context. */
+void nmiprof_overflow(struct pt_regs *regs);
+
 #endif /* SHIMS_NMI_HANDLER_H */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Any order of all that can happen to the core, on the simulated machine: settings,
 // hotplug, suspend, timers that come late or never, NMIs of ours and of others at the
-// worst moments, failing allocations, handlers, reports, reload, panic.
+// worst moments, counters that overflow, failing allocations, handlers, perf's events,
+// reports, reload, panic.
 //
 // After each step the ledger's equations hold for each CPU, against what the machine
 // saw; a refused call has changed nothing; handlers ran as often as they are said to. At
@@ -52,7 +53,7 @@ class sequence : public core_test {
 	// What a refused call must leave alone.
 	struct snapshot {
 		u64 rate_hz, granularity, cpus, discarded, buffer_granularity;
-		u32 shared_layout, all_cpus;
+		u32 shared_layout, all_cpus, from_pmu;
 		int enabled;
 		bool operator==(const snapshot &) const = default;
 	};
@@ -87,6 +88,12 @@ class sequence : public core_test {
 	void add_handler();
 	void change_handler();
 	void ask();
+	void overflow(unsigned int cpu);
+	void open_event();
+	void change_event();
+	void stop_event(unsigned int at);
+	void close_event(unsigned int at);
+	void close_events();
 	void foreign(unsigned int cpu, bool owned);
 	void ask_for_sample(unsigned int cpu);
 	void panic();
@@ -111,6 +118,13 @@ class sequence : public core_test {
 	std::map<unsigned int, std::unique_ptr<owner>> owners_; // by number
 	std::map<unsigned int, account> accounts_;
 	std::map<const owner *, unsigned int> numbers_;
+	struct opened {
+		nmiprof_event *event;
+		u64 period_ns;
+		int cpu; // where it is started, -1: nowhere
+	};
+	std::vector<opened> events_;
+	std::array<u64, most_cpus> delivered_ = {}; // to perf
 	unsigned int foreign_in_sends_ = 0, foreign_before_nmis_ = 0, nmis_in_grace_periods_ = 0;
 	std::array<bool, most_cpus> foreign_since_send_ = {};
 	std::array<u64, most_cpus> user_ticks_ = {}, idle_ticks_ = {};
@@ -151,6 +165,7 @@ sequence::snapshot sequence::take_snapshot()
 		nmiprof_core_buffer_granularity(),
 		s.shared_layout,
 		s.all_cpus,
+		s.from_pmu,
 		nmiprof_core_enabled()};
 }
 
@@ -310,9 +325,12 @@ void sequence::change_machine()
 {
 	static constexpr u64 steps[] = {0, 500, 2 * us, 20 * us, 90 * us, 300 * us, 2 * ms, 9 * ms};
 	const unsigned int what = in_.u8();
-	const u64 value = steps[what / 8 % 8];
+	const u64 value = steps[what / 9 % 8];
 
-	switch (what % 8) {
+	switch (what % 9) {
+	case 8:
+		m().has_pmu = what / 9 % 4; // most machines here have one
+		break;
 	case 0:
 		if (!m().in_flight) // they do not overtake each other
 			m().ipi_ns = std::min(value, 20 * us);
@@ -349,7 +367,10 @@ void sequence::pass_time()
 	static constexpr u64 units[] = {100, 10 * us, 500 * us, 10 * ms};
 	const unsigned int what = in_.u8();
 	const snapshot s = take_snapshot();
-	const u64 busy = s.enabled ? s.rate_hz * m().cpus.size() : 1;
+	u64 busy = s.enabled ? s.rate_hz * m().cpus.size() : 1;
+
+	for (const opened &o : events_)
+		busy = std::max(busy, second / o.period_ns * m().cpus.size());
 
 	m().run(std::min(units[what >> 6] * (what & 63), 2000 * second / busy));
 }
@@ -368,20 +389,22 @@ void sequence::set()
 	const unsigned int what = in_.u8();
 
 	may_be_refused({err_inval, err_range, err_nodev}, [&] {
-		switch (what % 8) {
+		switch (what % 9) {
 		case 0:
 		case 1:
-			return set_rate(rates[what / 8 % std::size(rates)]);
+			return set_rate(rates[what / 9 % std::size(rates)]);
 		case 2:
 			return set_rate(in_.u64());
 		case 3:
-			return set_granularity(u64{1} << what / 8 % 20 >> 1);
+			return set_granularity(u64{1} << what / 9 % 20 >> 1);
 		case 4:
 			return set_granularity(in_.u64());
 		case 5:
-			return set_layout(what & 8);
+			return set_layout(what / 9 & 1);
 		case 6:
 			return set_all_cpus();
+		case 7:
+			return set_source(what / 9 & 1);
 		default: {
 			const unsigned int bits = in_.u8();
 			std::vector<unsigned int> chosen;
@@ -406,6 +429,10 @@ void sequence::hotplug(unsigned int cpu)
 		err = online(cpu);
 	else if (!c.blocked && std::count_if(m().cpus.begin(), m().cpus.end(), is_online) > 1)
 		err = offline(cpu);
+	// perf takes its events off a CPU that is gone.
+	for (unsigned int at = 0; !c.online && at < events_.size(); at++)
+		if (events_[at].cpu == static_cast<int>(cpu))
+			stop_event(at);
 	EXPECT_TRUE(!err || (err == err_nomem && may_lack)) << err;
 	if (!c.online)
 		EXPECT_FALSE(state(cpu).claim.outstanding()) << "went offline with its flag set";
@@ -558,6 +585,111 @@ void sequence::change_handler()
 	numbers_.erase(fresh.get()); // whichever is out is freed here
 }
 
+// perf's own handler claims it; ours sees an NMI that is not its own after it.
+void sequence::overflow(unsigned int cpu)
+{
+	if (!cpu_of(cpu).online)
+		return;
+	foreign_since_send_[cpu] = true;
+	for (const auto &[event, made] : m().counters)
+		if (made.started && made.cpu == cpu) {
+			user_ticks_[cpu]++; // at most
+			idle_ticks_[cpu]++;
+		}
+	m().overflow(cpu);
+}
+
+void sequence::open_event()
+{
+	static constexpr u64 periods[] = {0,	    9'999,	   10'000,	     20 * us,
+					  100 * us, 1 * ms,	   1'003'009,	     5 * ms,
+					  50 * ms,  3600 * second, 3600 * second + 1};
+	const unsigned int what = in_.u8();
+	const u64 period_ns = what & 128 ? in_.u64() : periods[what % std::size(periods)];
+	const bool may_lack = memory_may_lack(),
+		   good = period_ns >= 10 * us && period_ns <= 3600 * second;
+	nmiprof_event *event = nullptr;
+
+	if (events_.size() == 6)
+		return;
+	shim_cpus_lock();
+	const int err = nmiprof_core_event_open(reinterpret_cast<perf_event *>(events_.size() + 1),
+						period_ns, in_.u8() & 15, &event);
+	shim_cpus_unlock();
+	EXPECT_EQ(err == 0, event != nullptr);
+	if (!good)
+		EXPECT_EQ(err, err_range);
+	else
+		EXPECT_TRUE(!err || (err == err_nomem && may_lack) || err == err_nospc) << err;
+	if (!err)
+		events_.push_back({event, period_ns, -1});
+}
+
+void sequence::stop_event(unsigned int at)
+{
+	opened &o = events_[at];
+	in_irq context;
+
+	nmiprof_core_event_stop(o.event, static_cast<unsigned int>(o.cpu));
+	o.cpu = -1;
+}
+
+void sequence::close_event(unsigned int at)
+{
+	if (events_[at].cpu >= 0)
+		stop_event(at);
+	shim_cpus_lock();
+	nmiprof_core_event_close(events_[at].event);
+	shim_cpus_unlock();
+	events_.erase(events_.begin() + at);
+}
+
+void sequence::close_events()
+{
+	while (!events_.empty())
+		close_event(events_.size() - 1);
+}
+
+// Starts, stops or closes one, or gives it another period.
+void sequence::change_event()
+{
+	const unsigned int what = in_.u8(), cpu = any_present_cpu();
+
+	if (events_.empty())
+		return;
+	const unsigned int at = what / 4 % events_.size();
+	opened &o = events_[at];
+
+	switch (what % 4) {
+	case 0:
+	case 1:
+		if (o.cpu >= 0) {
+			stop_event(at);
+		} else if (cpu_of(cpu).online) {
+			in_irq context;
+
+			nmiprof_core_event_start(o.event, cpu);
+			o.cpu = static_cast<int>(cpu);
+		}
+		break;
+	case 2: {
+		const u64 period_ns = 10 * us + in_.u16() * u64{1000};
+		const bool may_lack = memory_may_lack();
+
+		shim_cpus_lock();
+		const int err = nmiprof_core_event_period(o.event, period_ns);
+
+		shim_cpus_unlock();
+		EXPECT_TRUE(!err || (err == err_nomem && may_lack)) << err;
+		if (!err)
+			o.period_ns = period_ns;
+		break;
+	}
+	default:
+		close_event(at);
+	}
+}
+
 // Questions that may name what does not exist.
 void sequence::ask()
 {
@@ -586,6 +718,7 @@ void sequence::reload()
 	const bool at_once = in_.u8() & 1; // with CPUs that are blocked or deaf, NMIs under way
 
 	drop_report();
+	close_events(); // each holds the module
 	if (!at_once)
 		quiesce();
 	const std::vector<sim::cpu> before = m().cpus;
@@ -604,7 +737,7 @@ void sequence::reload()
 	load(per_cpu_);
 	for (sim::cpu &c : m().cpus)
 		c.unknown_ours = c.unknown_foreign = c.doubled = 0;
-	unowned_ = overdue_ = user_ticks_ = idle_ticks_ = {};
+	unowned_ = overdue_ = user_ticks_ = idle_ticks_ = delivered_ = {};
 	foreign_since_send_ = {};
 	suspended_ = halted_ = false;
 	handed_out_ = 0;
@@ -636,6 +769,10 @@ void sequence::step()
 		{"add a handler", [](sequence &s) { s.add_handler(); }},
 		{"change a handler", [](sequence &s) { s.change_handler(); }},
 		{"ask for a sample", [](sequence &s) { s.ask_for_sample(s.any_present_cpu()); }},
+		{"overflow", [](sequence &s) { s.overflow(s.any_present_cpu()); }},
+		{"open an event", [](sequence &s) { s.open_event(); }},
+		{"change an event", [](sequence &s) { s.change_event(); }},
+		{"change an event", [](sequence &s) { s.change_event(); }},
 		{"foreign NMI",
 		 [](sequence &s) { s.foreign(s.any_present_cpu(), s.in_.u8() & 1); }},
 		{"ask", [](sequence &s) { s.ask(); }},
@@ -658,12 +795,16 @@ void sequence::step()
 
 void sequence::check()
 {
+	for (const auto &sample : m().perf_samples)
+		delivered_[sample.cpu]++;
+	m().perf_samples.clear();
 	for_each_present([this](unsigned int cpu) {
 		const sim::cpu &c = cpu_of(cpu);
 		nmiprof::ledger l = ledger_of(cpu);
 
 		check_equations_of(cpu);
 		EXPECT_LE(l[term::late], l[term::handled]) << "one late arrival for each tick";
+		EXPECT_EQ(l[term::perf_delivered], delivered_[cpu]);
 		EXPECT_LE(l[term::user], user_ticks_[cpu]);
 		EXPECT_LE(l[term::idle], idle_ticks_[cpu]);
 		// NMIs carry no sender: where one of theirs was taken for ours, one of ours
@@ -734,8 +875,8 @@ void sequence::check_recovery()
 		if (state(cpu).claim.outstanding())
 			asked.push_back(cpu);
 	});
-	if (asked.empty() || halted_ || suspended_ || !take_snapshot().enabled || set_rate(100) ||
-	    set_all_cpus())
+	if (asked.empty() || halted_ || suspended_ || !take_snapshot().enabled ||
+	    set_source(false) || set_rate(100) || set_all_cpus())
 		return;
 	const std::vector<sim::cpu> before = m().cpus;
 
@@ -751,6 +892,7 @@ void sequence::quiesce()
 	mend();
 	if (suspended_)
 		toggle_suspend();
+	close_events();
 	disable();
 	check();
 	for_each_present([this](unsigned int cpu) {
@@ -773,6 +915,7 @@ void sequence::check_sampling()
 		if (!cpu_of(cpu).online)
 			EXPECT_EQ(online(cpu), 0);
 	});
+	EXPECT_EQ(set_source(false), 0);
 	EXPECT_EQ(set_rate(100), 0);
 	EXPECT_EQ(set_granularity(0), 0);
 	EXPECT_EQ(set_layout(false), 0);

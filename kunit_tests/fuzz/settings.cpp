@@ -19,6 +19,7 @@ extern unsigned long *const settings_parameter_rate_hz;
 extern unsigned long *const settings_parameter_granularity;
 extern char **const settings_parameter_cpus;
 extern char **const settings_parameter_layout;
+extern char **const settings_parameter_source;
 }
 
 namespace {
@@ -112,12 +113,13 @@ void settings_test::load_with_parameters()
 {
 	const std::vector<std::string> before = show_all();
 	const std::size_t said = lines();
-	std::string cpus = in_.text(30), layout = in_.text(10);
+	std::string cpus = in_.text(30), layout = in_.text(10), source = in_.text(8);
 
 	*settings_parameter_rate_hz = in_.u8() & 1 ? in_.u64() : in_.u16();
 	*settings_parameter_granularity = in_.u8() & 1 ? in_.u64() : in_.u8();
 	*settings_parameter_cpus = cpus.empty() ? nullptr : cpus.data();
 	*settings_parameter_layout = layout.empty() ? nullptr : layout.data();
+	*settings_parameter_source = source.empty() ? nullptr : source.data();
 	const int err = nmiprof_settings_from_parameters();
 
 	if (err) {

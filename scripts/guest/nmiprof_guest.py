@@ -64,7 +64,7 @@ def write(name, value):
 
 def settings():
     return {name: read(name) for name in
-            ("enable", "rate_hz", "cpus", "granularity", "layout")}
+            ("enable", "rate_hz", "cpus", "granularity", "layout", "source")}
 
 
 def ledger():

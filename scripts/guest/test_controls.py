@@ -10,7 +10,7 @@ import unittest
 
 import nmiprof_guest as g
 
-PARAMETERS = ("enable", "rate_hz", "cpus", "granularity", "layout",
+PARAMETERS = ("enable", "rate_hz", "cpus", "granularity", "layout", "source",
               "memory_mib", "memory_per_cpu_mib")
 
 
@@ -30,10 +30,11 @@ class Loading(unittest.TestCase):
         with g.module("nmiprof", "rate_hz=499", "cpus=0-1", "granularity=256",
                       "layout=shared", "enable=1"):
             self.assertEqual(g.settings(), {"enable": "1", "rate_hz": "499", "cpus": "0-1",
-                                            "granularity": "256", "layout": "shared"})
+                                            "granularity": "256", "layout": "shared",
+                                            "source": "timer"})
 
     def test_bad_parameters_are_refused_whole(self):
-        for bad in ("rate_hz=100001", "cpus=4000", "cpus=x", "granularity=48", "layout=best"):
+        for bad in ("rate_hz=100001", "cpus=4000", "cpus=x", "granularity=48", "layout=best", "source=tsc"):
             log = g.Log()
             done = g.run("insmod", g.HERE / "nmiprof.ko", "enable=1", bad, check=False)
             self.assertNotEqual(done.returncode, 0, bad)
@@ -69,6 +70,7 @@ BAD = {
     "granularity": [("3", errno.EINVAL), ("48", errno.EINVAL), ("2", errno.ERANGE),
                     ("131072", errno.ERANGE), ("4", errno.ERANGE), (HUGE, errno.ERANGE)],
     "layout": [("both", errno.EINVAL), ("percpu,shared", errno.EINVAL)],
+    "source": [("clock", errno.EINVAL), ("timer,pmu", errno.EINVAL), ("pmu", errno.ENODEV)],
     "cpus": [("4000", errno.EINVAL), ("99999999", errno.EINVAL), ("3-1", errno.EINVAL),
              ("0,,x", errno.EINVAL), ("0-", errno.EINVAL), ("a-b", errno.EINVAL)],
 }
@@ -114,6 +116,7 @@ class BadInput(unittest.TestCase):
                     ("granularity", "48", "nmiprof: refused: granularity 48: must be 0 or a power of two"),
                     ("cpus", "4000", "nmiprof: refused: cpus: "),
                     ("layout", "both", "nmiprof: refused: layout: must be percpu or shared"),
+                    ("source", "pmu", "nmiprof: refused: source pmu: CPU 0 has no counter that interrupts"),
                     ("enable", "maybe", "nmiprof: refused: enable: must be 0 or 1")):
                 log = g.Log()
                 self.assertNotEqual(g.write(name, value), 0)
@@ -141,7 +144,8 @@ class BadInput(unittest.TestCase):
 
     def test_concurrent_writers(self):
         values = {"enable": "01", "rate_hz": ("100", "5000", "x", "0"), "cpus": ("all", "0", "1-2", "9"),
-                  "granularity": ("0", "256", "4096", "3"), "layout": ("percpu", "shared", "?")}
+                  "granularity": ("0", "256", "4096", "3"), "layout": ("percpu", "shared", "?"),
+                  "source": ("timer", "pmu", "?")}
         stop = time.monotonic() + 5
 
         def writer(name):

@@ -136,6 +136,15 @@ int core_test::set_granularity(u64 bytes)
 	return nmiprof_core_configure(&s, NMIPROF_GRANULARITY);
 }
 
+int core_test::set_source(bool pmu)
+{
+	nmiprof_settings s = {};
+	holding_cpus held;
+
+	s.from_pmu = pmu;
+	return nmiprof_core_configure(&s, NMIPROF_SOURCE);
+}
+
 int core_test::set_layout(bool shared)
 {
 	nmiprof_settings s = {};

@@ -69,6 +69,7 @@ class core_test : public ::testing::Test {
 	int set_rate(u64 hz);
 	int set_granularity(u64 bytes);
 	int set_layout(bool shared);
+	int set_source(bool pmu);
 	int set_all_cpus();
 	int set_cpus(const std::vector<unsigned int> &cpus);
 	int offline(unsigned int cpu);

@@ -320,6 +320,9 @@ void machine::handle_nmi(unsigned int cpu, u32 causes)
 	in_context level(context::nmi);
 	if (before_nmi)
 		before_nmi(cpu);
+	for (const auto &[event, made] : counters)
+		if ((causes & overflowed) && made.cpu == cpu && made.started)
+			nmiprof_core_on_overflow(state(cpu), nullptr, ip, how);
 	const bool tick = state(cpu)->claim.outstanding();
 	const int mine = nmi_registered ? nmiprof_core_on_nmi(state(cpu), nullptr, ip, how) : 0;
 
@@ -332,7 +335,7 @@ void machine::handle_nmi(unsigned int cpu, u32 causes)
 	}
 	if (mine) {
 		c.swallowed_foreign += (causes & foreign_unowned) != 0;
-	} else if (!(causes & foreign_owned)) {
+	} else if (!(causes & (foreign_owned | overflowed))) {
 		if (nmi_registered && nmiprof_core_on_unknown_nmi(state(cpu)))
 			c.late++;
 		else if (causes & ours)
@@ -639,6 +642,30 @@ void shim_perf_sample(struct perf_event *event, struct pt_regs *, shim_u64 perio
 	sim::machine::expect(sim::context::nmi, "shim_perf_sample()");
 	current->perf_samples.push_back({current->nmi_on, event, current->now, period_ns});
 	current->extra_cycles += current->perf_sample_ns * sim::cycles_per_ns;
+}
+
+int shim_counter_create(unsigned int cpu, shim_u64 rate_hz, struct perf_event **out) noexcept
+{
+	sim::machine::expect_may_sleep("shim_counter_create()");
+	if (!current->has_pmu)
+		return -2; // ENOENT, as perf says
+	if (current->fail_allocations || (current->fail_allocation && !--current->fail_allocation))
+		return -12; // ENOMEM
+	EXPECT_TRUE(current->cpus[cpu].online) << "a counter of a CPU that is offline";
+	*out = reinterpret_cast<perf_event *>(++current->counters_made);
+	current->counters[*out] = {cpu, rate_hz, false};
+	return 0;
+}
+
+void shim_counter_start(struct perf_event *counter) noexcept
+{
+	current->counters.at(counter).started = true;
+}
+
+void shim_counter_destroy(struct perf_event *counter) noexcept
+{
+	sim::machine::expect_may_sleep("shim_counter_destroy()");
+	EXPECT_EQ(current->counters.erase(counter), 1u) << "a counter destroyed twice";
 }
 
 void shim_trace_handler_registered(unsigned int number, const char *name) noexcept

@@ -22,6 +22,7 @@
 
 #include "shim/clock.h"
 #include "shim/context.h"
+#include "shim/counter.h"
 #include "shim/cpu.h"
 #include "shim/log.h"
 #include "shim/memory.h"
@@ -54,6 +55,7 @@ struct frame {
 enum cause : u32 {
 	ours = 1,
 	foreign_owned = 2, // somebody else's local handler claims it
+	overflowed = 8, // a counter: perf's handler calls the core, and claims it
 	foreign_unowned = 4, // nobody's: the kernel's unknown NMI path must see it
 };
 
@@ -155,6 +157,21 @@ class machine {
 	};
 	std::vector<perf_sample> perf_samples;
 	u64 perf_sample_ns = 0; // how long one takes
+
+	// --- PMU ---
+	struct counter {
+		unsigned int cpu;
+		u64 rate_hz;
+		bool started;
+	};
+	bool has_pmu = true;
+	std::map<perf_event *, counter> counters;
+	u64 counters_made = 0;
+	// All counters of the CPU that have been started overflow now.
+	void overflow(unsigned int cpu)
+	{
+		nmi_arrives(cpu, overflowed);
+	}
 
 	// --- locks, contexts ---
 	unsigned int cpus_locked = 0;

@@ -14,6 +14,7 @@ enum nmiprof_how {
 	NMIPROF_USER = 1 << 1, /* user space */
 	NMIPROF_IDLE = 1 << 2, /* the idle task, not an interrupt on top of it */
 	NMIPROF_FOREIGN = 1 << 3, /* somebody else's NMI: no sample is due */
+	NMIPROF_OVERFLOW = 1 << 4, /* a hardware counter's: a sample, but not a tick */
 };
 
 /* One NMI, as handlers see it; gone when the handler returns. */
@@ -21,7 +22,7 @@ struct nmiprof_nmi {
 	struct pt_regs *regs; /* what was interrupted */
 	shim_u64 ip; /* instruction pointer in regs */
 	shim_u32 how; /* enum nmiprof_how */
-	shim_u32 sender; /* CPU that sent it, if it is a tick */
+	shim_u32 sender; /* CPU that sent it, if it is a tick; the CPU itself if an overflow */
 };
 
 /*
