@@ -19,8 +19,9 @@ bool excluded(kstd::uint32_t flags, kstd::uint32_t how) noexcept
 {
 	if (how & NMIPROF_USER)
 		return flags & (NMIPROF_EVENT_NO_USER | NMIPROF_EVENT_IRQS_OFF);
+	// As for cpu-clock: whatever runs in the idle task's stead, interrupts included.
 	return (flags & NMIPROF_EVENT_NO_KERNEL) ||
-	       ((flags & NMIPROF_EVENT_NO_IDLE) && (how & NMIPROF_IDLE)) ||
+	       ((flags & NMIPROF_EVENT_NO_IDLE) && (how & NMIPROF_IDLE_TASK)) ||
 	       ((flags & NMIPROF_EVENT_IRQS_OFF) && !(how & NMIPROF_IRQS_OFF));
 }
 

@@ -30,8 +30,11 @@ static __always_inline shim_u32 look_at(struct pt_regs *regs, unsigned int own)
 	if (user_mode(regs))
 		return NMIPROF_USER;
 	how = regs->flags & X86_EFLAGS_IF ? 0 : NMIPROF_IRQS_OFF;
-	if (is_idle_task(current) && (preempt_count() & (HARDIRQ_MASK | SOFTIRQ_MASK)) == own)
-		how |= NMIPROF_IDLE;
+	if (is_idle_task(current)) {
+		how |= NMIPROF_IDLE_TASK;
+		if ((preempt_count() & (HARDIRQ_MASK | SOFTIRQ_MASK)) == own)
+			how |= NMIPROF_IDLE;
+	}
 	return how;
 }
 

@@ -15,6 +15,7 @@ enum nmiprof_how {
 	NMIPROF_IDLE = 1 << 2, /* the idle task, not an interrupt on top of it */
 	NMIPROF_FOREIGN = 1 << 3, /* somebody else's NMI: no sample is due */
 	NMIPROF_OVERFLOW = 1 << 4, /* a hardware counter's: a sample, but not a tick */
+	NMIPROF_IDLE_TASK = 1 << 5, /* the idle task, or an interrupt on top of it */
 };
 
 /* One NMI, as handlers see it; gone when the handler returns. */
