@@ -318,9 +318,14 @@ int nmiprof_core_event_open(struct perf_event *perf, shim_u64 period_ns, shim_u3
 
 int nmiprof_core_event_period(nmiprof_event *event, shim_u64 period_ns) noexcept
 {
+	return to_errno(control::ask_event_period(*event, period_ns).error());
+}
+
+void nmiprof_core_event_periods(void) noexcept
+{
 	const process p;
 
-	return to_errno(the_control.set_event_period(p.lock, p.sleep, *event, period_ns).error());
+	the_control.take_event_periods(p.lock, p.sleep);
 }
 
 void nmiprof_core_event_close(nmiprof_event *event) noexcept

@@ -381,19 +381,22 @@ result<nmiprof_event *> control::open_event(const update_lock &lock, const may_s
 	return event;
 }
 
-result<void> control::set_event_period(const update_lock &lock, const may_sleep &sleep,
-				       nmiprof_event &event, kstd::uint64_t period_ns) noexcept
+result<void> control::ask_event_period(nmiprof_event &event, kstd::uint64_t period_ns) noexcept
 {
-	const kstd::uint64_t before = event.period_ns.load_relaxed();
+	auto good = check_period(period_ns);
 
-	if (auto good = check_period(period_ns); !good)
-		return good;
-	the_perf_events.set_period(lock, event, period_ns);
-	if (auto replanned = replan(lock, sleep, no_cpu); !replanned) {
-		the_perf_events.set_period(lock, event, before);
-		return replanned;
-	}
-	return {};
+	if (good)
+		event.asked_ns.store_relaxed(period_ns);
+	return good;
+}
+
+void control::take_event_periods(const update_lock &lock, const may_sleep &sleep) noexcept
+{
+	const kstd::uint64_t shortest_before = the_perf_events.shortest(lock);
+
+	the_perf_events.take_asked(lock);
+	if (the_perf_events.shortest(lock) != shortest_before && !replan(lock, sleep, no_cpu))
+		shim_log_notice("no memory for a new timer plan: perf's events keep the old one");
 }
 
 void control::close_event(const update_lock &lock, const may_sleep &sleep,

@@ -82,9 +82,12 @@ class control {
 	kstd::result<nmiprof_event *> open_event(const update_lock &, const may_sleep &,
 						 struct perf_event *perf, kstd::uint64_t period_ns,
 						 kstd::uint32_t flags) noexcept;
-	kstd::result<void> set_event_period(const update_lock &, const may_sleep &,
-					    nmiprof_event &event,
-					    kstd::uint64_t period_ns) noexcept;
+	// A new period, which take_event_periods() lets take effect: who asks may hold
+	// locks that are never taken inside the update lock. errc: range. Any context
+	// that may log.
+	static kstd::result<void> ask_event_period(nmiprof_event &event,
+						   kstd::uint64_t period_ns) noexcept;
+	void take_event_periods(const update_lock &, const may_sleep &) noexcept;
 	void close_event(const update_lock &, const may_sleep &, nmiprof_event *event) noexcept;
 
 	void suspend(const update_lock &, const may_sleep &) noexcept;

@@ -149,12 +149,14 @@ int nmiprof_core_request(unsigned int self, unsigned int cpu) SHIM_NOEXCEPT;
 /*
  * perf events. open: from now on perf's samples are taken, every @period_ns at the
  * shortest, as soon as the event is started somewhere. @flags: enum
- * nmiprof_event_flags. CPUs held. -ERANGE, -ENOSPC, -ENOMEM. period: another one, of
- * an event that may be started. -ERANGE, -ENOMEM.
+ * nmiprof_event_flags. CPUs held. -ERANGE, -ENOSPC, -ENOMEM. period: asks for another
+ * one, of an event that may be started; takes no lock, but may log. -ERANGE. periods:
+ * all that was asked for takes effect. CPUs held.
  */
 int nmiprof_core_event_open(struct perf_event *perf, shim_u64 period_ns, shim_u32 flags,
 			    struct nmiprof_event **out) SHIM_NOEXCEPT;
 int nmiprof_core_event_period(struct nmiprof_event *event, shim_u64 period_ns) SHIM_NOEXCEPT;
+void nmiprof_core_event_periods(void) SHIM_NOEXCEPT;
 void nmiprof_core_event_close(struct nmiprof_event *event) SHIM_NOEXCEPT;
 
 /*

@@ -111,13 +111,23 @@ void perf_events::close(const update_lock &, const may_sleep &, nmiprof_event *e
 	shim_free(e);
 }
 
-void perf_events::set_period(const update_lock &, nmiprof_event &e, u64 period_ns) noexcept
+void perf_events::set_period(nmiprof_event &e, u64 period_ns) noexcept
 {
 	const u64 was = e.period_ns.load_relaxed();
 
 	e.period_ns.store_relaxed(period_ns);
 	added(period_ns);
 	removed(was);
+}
+
+void perf_events::take_asked(const update_lock &) noexcept
+{
+	for (nmiprof_event *e = open_; e; e = e->next_open) {
+		const u64 asked = e->asked_ns.load_relaxed();
+
+		if (asked && asked != e->period_ns.load_relaxed())
+			set_period(*e, asked);
+	}
 }
 
 void perf_events::start(const irq_context &, nmiprof_cpu &cpu, nmiprof_event &e) noexcept

@@ -20,6 +20,7 @@
 struct nmiprof_event {
 	struct perf_event *perf;
 	kstd::atomic<kstd::uint64_t> period_ns;
+	kstd::atomic<kstd::uint64_t> asked_ns; // a new period that awaits take_asked()
 	kstd::uint32_t flags; // enum nmiprof_event_flags
 
 	// The CPU's on which it is active.
@@ -44,7 +45,8 @@ class perf_events {
 					   struct perf_event *perf, u64 period_ns,
 					   kstd::uint32_t flags) noexcept;
 	void close(const update_lock &, const may_sleep &, nmiprof_event *event) noexcept;
-	void set_period(const update_lock &, nmiprof_event &event, u64 period_ns) noexcept;
+	// From now on the periods that were asked for are the events' own.
+	void take_asked(const update_lock &) noexcept;
 
 	// The shortest period of all; 0: there are no events.
 	u64 shortest(const update_lock &) const noexcept
@@ -69,6 +71,7 @@ class perf_events {
       private:
 	void added(u64 period_ns) noexcept;
 	void removed(u64 period_ns) noexcept;
+	void set_period(nmiprof_event &event, u64 period_ns) noexcept;
 
 	// update_lock
 	nmiprof_event *open_ = nullptr;

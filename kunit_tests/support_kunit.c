@@ -26,8 +26,8 @@ static shim_u64 *field_of(struct kt_ledger *l, const char *name)
 	} fields[] = {
 #define FIELD(f) { #f, offsetof(struct kt_ledger, f) }
 		FIELD(due), FIELD(sent), FIELD(coalesced), FIELD(handled), FIELD(outstanding),
-		FIELD(late), FIELD(foreign), FIELD(samples), FIELD(binned), FIELD(user),
-		FIELD(idle), FIELD(no_buffer), FIELD(out_of_range),
+		FIELD(late), FIELD(foreign), FIELD(overflows), FIELD(samples), FIELD(binned),
+		FIELD(user), FIELD(idle), FIELD(no_buffer), FIELD(out_of_range),
 		FIELD(perf_due), FIELD(perf_delivered), FIELD(perf_excluded), FIELD(perf_throttled),
 #undef FIELD
 	};

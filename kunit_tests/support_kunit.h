@@ -17,7 +17,7 @@
 /* One CPU's ledger, or a sum; skipped and lost for all reasons together. */
 struct kt_ledger {
 	shim_u64 due, sent, coalesced, skipped;
-	shim_u64 handled, outstanding, lost, late, foreign;
+	shim_u64 handled, outstanding, lost, late, foreign, overflows;
 	shim_u64 samples, binned, user, idle, no_buffer, out_of_range;
 	shim_u64 perf_due, perf_delivered, perf_excluded, perf_throttled;
 };

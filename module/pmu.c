@@ -4,6 +4,7 @@
 #include <linux/device.h>
 #include <linux/perf_event.h>
 #include <linux/sysfs.h>
+#include <linux/workqueue.h>
 
 #include "internal.h"
 #include "nmiprof_core.h"
@@ -38,10 +39,13 @@ static u64 counting_period(void)
 	return NSEC_PER_SEC / s.rate_hz;
 }
 
+/* kernel.perf_event_max_sample_rate when the last event was opened. */
+static u64 max_rate;
+
 /* perf itself holds -F to the limit, but not -c. */
-static int check_rate(shim_u64 period_ns)
+static int check_rate(u64 period_ns)
 {
-	const shim_u64 max = shim_perf_max_sample_rate();
+	const u64 max = READ_ONCE(max_rate);
 
 	if (!max || period_ns >= NSEC_PER_SEC / max)
 		return 0;
@@ -78,6 +82,7 @@ static int event_init(struct perf_event *event)
 		period_ns = NSEC_PER_SEC / attr->sample_freq;
 	else
 		period_ns = attr->sample_period;
+	WRITE_ONCE(max_rate, shim_perf_max_sample_rate());
 	err = is_sampling_event(event) ? check_rate(period_ns) : 0;
 	if (err)
 		return err;
@@ -100,15 +105,26 @@ static int event_init(struct perf_event *event)
 	return 0;
 }
 
+static void take_periods(struct work_struct *work)
+{
+	shim_cpus_lock();
+	nmiprof_core_event_periods();
+	shim_cpus_unlock();
+}
+
+static DECLARE_WORK(periods_work, take_periods);
+
+/*
+ * The event's context is locked, which CPU hotplug does inside the lock that holds CPUs:
+ * the timers follow a little later.
+ */
 static int event_check_period(struct perf_event *event, u64 period_ns)
 {
-	int err = check_rate(period_ns);
+	int err = check_rate(period_ns) ?:
+		  nmiprof_core_event_period(core_event(event), period_ns);
 
-	if (err)
-		return err;
-	shim_cpus_lock();
-	err = nmiprof_core_event_period(core_event(event), period_ns);
-	shim_cpus_unlock();
+	if (!err)
+		schedule_work(&periods_work);
 	return err;
 }
 
@@ -205,4 +221,5 @@ int nmiprof_pmu_add(void)
 void nmiprof_pmu_remove(void)
 {
 	perf_pmu_unregister(&nmi_timer_pmu);
+	cancel_work_sync(&periods_work);
 }

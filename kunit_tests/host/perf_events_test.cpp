@@ -35,8 +35,10 @@ class perf_events_test : public core_test {
 	}
 	int set_period(nmiprof_event *e, u64 period_ns)
 	{
-		shim_cpus_lock();
 		const int err = nmiprof_core_event_period(e, period_ns);
+
+		shim_cpus_lock();
+		nmiprof_core_event_periods();
 		shim_cpus_unlock();
 		return err;
 	}
@@ -335,6 +337,36 @@ TEST_F(perf_events_test, a_period_can_change_while_the_event_is_active)
 	m().run(second);
 	EXPECT_NEAR(double(samples(e, 1) - then), 5000, 10);
 	EXPECT_EQ(set_period(e, 1), -34);
+	stop(e, 1);
+	close(e);
+	check_ledger();
+}
+
+// Whoever asks may hold perf's locks: that takes none, and waits for nobody.
+TEST_F(perf_events_test, a_new_period_waits_until_it_is_taken)
+{
+	nmiprof_event *e = open(1000);
+
+	start(e, 1);
+	m().run(second);
+	const u64 locks = m().update_locks, before = samples(e, 1);
+
+	ASSERT_EQ(nmiprof_core_event_period(e, 10 * ms), 0);
+	EXPECT_EQ(m().update_locks, locks);
+	m().run(second);
+	EXPECT_NEAR(double(samples(e, 1) - before), 1000, 2);
+
+	// Without memory for a slower plan the ticks stay, of which it takes its share.
+	m().fail_allocations = true;
+	shim_cpus_lock();
+	nmiprof_core_event_periods();
+	shim_cpus_unlock();
+	m().fail_allocations = false;
+	EXPECT_EQ(m().notices.size(), 1u);
+	const u64 then = samples(e, 1);
+
+	m().run(second);
+	EXPECT_NEAR(double(samples(e, 1) - then), 100, 2);
 	stop(e, 1);
 	close(e);
 	check_ledger();
