@@ -2,13 +2,11 @@
 """How near the samples come to a known truth, for nmi_timer and cpu-clock."""
 
 import math
-import tempfile
-from pathlib import Path
 
 from . import plot
-from .part import per_kernel
+from .part import per_kernel, quietly_in_guest
 from .perf_data import function_of, samples
-from .running import TESTS, guest, quietly
+from .running import TESTS
 
 TITLE = "Accuracy"
 HELP = "shares of work with interrupts off, by nmi_timer and cpu-clock, against the truth"
@@ -51,21 +49,18 @@ class Case:
         return f"{percent:.2f} % ({low:.1f} to {high:.1f}; n {n})"
 
 
+class Accuracy:
+    def __init__(self, folder):
+        self.release = (folder / "release").read_text().strip()
+        self.cases = {(percent, section): Case(folder / f"{percent}-{section}")
+                      for percent in PERCENTS for section in SECTIONS}
+
+
 @per_kernel
 def measure_accuracy(args, kernel, result):
-    def once():
-        with tempfile.TemporaryDirectory(prefix="nmiprof-bench.") as folder:
-            _, shown = guest(kernel, "bench-accuracy.sh", f"{RATE_HZ} {SECONDS}",
-                             modules=[f"{TESTS}/nmiprof_load"], smp=2, get=f"{folder}/out", timeout=900)
-            out = Path(folder, "out")
-            cases = {(percent, section): Case(out / f"{percent}-{section}")
-                     for percent in PERCENTS for section in SECTIONS}
-            return cases, (out / "release").read_text().strip(), shown
-
-    (cases, release, shown), others = quietly(args, once)
-    result.commands.append(shown)
-    result.facts.append(f"{kernel} is {release}, 2 vCPUs, {others}")
-    return cases
+    return quietly_in_guest(args, kernel, result, Accuracy, "bench-accuracy.sh",
+                            f"{RATE_HZ} {SECONDS}", 2, modules=[f"{TESTS}/nmiprof_load"],
+                            timeout=900).cases
 
 
 def picture(kernel, cases):

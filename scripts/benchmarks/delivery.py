@@ -2,16 +2,14 @@
 """What becomes of the periods due while a CPU has interrupts off."""
 
 import re
-import tempfile
-from pathlib import Path
 
 from nmiprof_lib.functions import Attribution
 from nmiprof_lib.ledger import Ledger, group
 from nmiprof_lib.profile import Profile
 from nmiprof_lib.symbols import Kallsyms
 
-from .part import exactness, per_kernel, share
-from .running import TESTS, guest, quietly
+from .part import exactness, per_kernel, quietly_in_guest, share
+from .running import TESTS
 
 TITLE = "Delivery"
 HELP = "what becomes of the periods due while a CPU has interrupts off"
@@ -65,16 +63,8 @@ class Delivery:
 
 @per_kernel
 def measure_delivery(args, kernel, result):
-    def once():
-        with tempfile.TemporaryDirectory(prefix="nmiprof-bench.") as folder:
-            _, shown = guest(kernel, "bench-delivery.sh", f"{RATE_HZ} {SECONDS}",
-                             modules=[f"{TESTS}/nmiprof_load"], smp=4, get=f"{folder}/out", timeout=400)
-            return Delivery(Path(folder, "out")), shown
-
-    (found, shown), others = quietly(args, once)
-    result.commands.append(shown)
-    result.facts.append(f"{kernel} is {found.release}, 4 vCPUs, {others}")
-    return found
+    return quietly_in_guest(args, kernel, result, Delivery, "bench-delivery.sh",
+                            f"{RATE_HZ} {SECONDS}", 4, modules=[f"{TESTS}/nmiprof_load"], timeout=400)
 
 
 def measure(args, result):

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What one part of the bench found, as a table in Markdown."""
 
-from .running import build
+import tempfile
+from pathlib import Path
+
+from .running import build, guest, quietly
 
 class Part:
     """What one part of the bench found: a table, notes, the commands."""
@@ -53,6 +56,20 @@ def per_kernel(measure):
             found.append(measure(args, kernel, result))
         return found
     return part
+
+
+def quietly_in_guest(args, kernel, result, read, script, arguments, smp, **how):
+    """Run a script of a guest's that leaves files in out/, while the machine is quiet:
+    read(that folder), which has a `release`."""
+    def once():
+        with tempfile.TemporaryDirectory(prefix="nmiprof-bench.") as folder:
+            _, shown = guest(kernel, script, arguments, smp=smp, get=f"{folder}/out", **how)
+            return read(Path(folder, "out")), shown
+
+    (found, shown), others = quietly(args, once)
+    result.commands.append(shown)
+    result.facts.append(f"{kernel} is {found.release}, {smp} vCPUs, {others}")
+    return found
 
 
 def share(value):

@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Of the samples that perf's users are due by the clock, how many arrive."""
 
-import tempfile
-from pathlib import Path
-
 from nmiprof_lib.ledger import Ledger, group
 
 from . import plot
-from .part import exactness, per_kernel, share
+from .part import exactness, per_kernel, quietly_in_guest, share
 from .perf_data import samples
-from .running import TESTS, guest, quietly
+from .running import TESTS
 
 TITLE = "Delivery through perf"
 HELP = "samples due by the clock that arrive, of nmi_timer and cpu-clock in one session"
@@ -47,16 +44,8 @@ class Delivery:
 
 @per_kernel
 def measure_delivery(args, kernel, result):
-    def once():
-        with tempfile.TemporaryDirectory(prefix="nmiprof-bench.") as folder:
-            _, shown = guest(kernel, "bench-perf-delivery.sh", f"{RATE_HZ} {SECONDS}",
-                             modules=[f"{TESTS}/nmiprof_load"], smp=2, get=f"{folder}/out", timeout=400)
-            return Delivery(Path(folder, "out")), shown
-
-    (found, shown), others = quietly(args, once)
-    result.commands.append(shown)
-    result.facts.append(f"{kernel} is {found.release}, 2 vCPUs, {others}")
-    return found
+    return quietly_in_guest(args, kernel, result, Delivery, "bench-perf-delivery.sh",
+                            f"{RATE_HZ} {SECONDS}", 2, modules=[f"{TESTS}/nmiprof_load"], timeout=400)
 
 
 def measure(args, result):
