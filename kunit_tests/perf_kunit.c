@@ -3,7 +3,6 @@
  * perf's events on the PMU nmi_timer, opened as the kernel opens them for itself: which
  * samples come, and that none comes when perf has been told that the event is off.
  */
-#include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/kstrtox.h>
 #include <linux/module.h>
@@ -186,7 +185,7 @@ static void off_means_off(struct kunit *test)
 	for (i = 0; i < ROUNDS; i++) {
 		perf_event_disable(event);
 		before = READ_ONCE(seen->samples);
-		udelay(200);
+		kt_sleep(1);
 		late += READ_ONCE(seen->samples) != before;
 		perf_event_enable(event);
 	}
