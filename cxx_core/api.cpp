@@ -316,23 +316,30 @@ int nmiprof_core_event_open(struct perf_event *perf, shim_u64 period_ns, shim_u3
 	return to_errno(event.error());
 }
 
+int nmiprof_core_event_inherit(nmiprof_event *of, struct perf_event *perf, shim_u32 flags,
+			       nmiprof_event **out) noexcept
+{
+	auto event = perf_events::inherit(entry::process(), *of, perf, flags);
+
+	*out = event.value();
+	return to_errno(event.error());
+}
+
 int nmiprof_core_event_period(nmiprof_event *event, shim_u64 period_ns) noexcept
 {
 	return to_errno(control::ask_event_period(*event, period_ns).error());
 }
 
-void nmiprof_core_event_periods(void) noexcept
-{
-	const process p;
-
-	the_control.take_event_periods(p.lock, p.sleep);
-}
-
 void nmiprof_core_event_close(nmiprof_event *event) noexcept
 {
+	the_perf_events.close(entry::process(), event);
+}
+
+void nmiprof_core_event_changes(void) noexcept
+{
 	const process p;
 
-	the_control.close_event(p.lock, p.sleep, event);
+	the_control.change_events(p.lock, p.sleep);
 }
 
 void nmiprof_core_event_start(nmiprof_event *event, unsigned int cpu) noexcept

@@ -135,8 +135,10 @@ result<void> control::replan(const update_lock &lock, const may_sleep &sleep,
 {
 	plan *fresh = nullptr;
 
-	if (suspended_)
+	if (suspended_) {
+		planned_ns_ = the_perf_events.shortest(lock); // resume() makes the plan
 		return {};
+	}
 	const settings *profiled = on_ ? timed(settings_) : nullptr;
 
 	if (profiled || the_perf_events.shortest(lock)) {
@@ -145,6 +147,7 @@ result<void> control::replan(const update_lock &lock, const may_sleep &sleep,
 			return errc::no_memory;
 	}
 	the_timer.follow(lock, sleep, fresh);
+	planned_ns_ = the_perf_events.shortest(lock);
 	return {};
 }
 
@@ -217,6 +220,8 @@ result<void> control::run(const update_lock &lock, const may_sleep &sleep, const
 	set_profiled(timed(s), true);
 	if (timed(s))
 		tell_if_alone(*fresh_plan);
+	if (suspended_)
+		counters::destroy(sleep, kstd::exchange<counters *>(fresh_counters, nullptr));
 	counters::destroy(sleep, kstd::exchange(counters_, fresh_counters));
 	if (counters_)
 		counters_->start(sleep);
@@ -224,6 +229,7 @@ result<void> control::run(const update_lock &lock, const may_sleep &sleep, const
 		plan::destroy(sleep, fresh_plan);
 	else
 		the_timer.follow(lock, sleep, fresh_plan);
+	planned_ns_ = the_perf_events.shortest(lock);
 	set_profiled(timed(s), false);
 	return {};
 }
@@ -296,9 +302,12 @@ result<void> control::cpu_online(const update_lock &lock, const may_sleep &sleep
 		shim_log_notice("CPU %u: no memory for its profile, its samples count as no_buffer",
 				cpu);
 	}
-	if (counters_ && wanted(settings_, cpu) && !counters_->add(sleep, cpu))
+	auto replanned = replan(lock, sleep, no_cpu);
+
+	// Last: without a plan the CPU does not come up.
+	if (replanned && counters_ && wanted(settings_, cpu) && !counters_->add(sleep, cpu))
 		shim_log_notice("CPU %u: no counter, it is not sampled", cpu);
-	return replan(lock, sleep, no_cpu);
+	return replanned;
 }
 
 result<void> control::cpu_offline(const update_lock &lock, const may_sleep &sleep,
@@ -316,6 +325,8 @@ result<void> control::cpu_offline(const update_lock &lock, const may_sleep &slee
 void control::suspend(const update_lock &lock, const may_sleep &sleep) noexcept
 {
 	suspended_ = true;
+	// resume() makes others: CPUs may change meanwhile.
+	counters::destroy(sleep, kstd::exchange<counters *>(counters_, nullptr));
 	the_timer.follow(lock, sleep, nullptr);
 	the_timer.settle(lock, sleep);
 }
@@ -353,32 +364,35 @@ result<nmiprof_event *> control::open_event(const update_lock &lock, const may_s
 					    struct perf_event *perf, kstd::uint64_t period_ns,
 					    kstd::uint32_t flags) noexcept
 {
-	const kstd::uint64_t shortest_before = the_perf_events.shortest(lock);
-
 	if (auto good = check_period(period_ns); !good)
 		return good.error();
+	if (!perf_handler_) {
+		// No NMI uses the budgets.
+		for (unsigned int cpu = 0; cpu < shim_nr_cpu_ids(); cpu++)
+			if (nmiprof_cpu *c = shim_cpu_state(cpu))
+				c->perf_budget.reset();
+		auto added = handlers.add(lock, sleep, "perf", perf_events::on_nmi, nullptr);
+
+		if (!added && added.error() != errc::no_memory)
+			shim_log_refused(
+				"perf: the handler registry is full, or has another \"perf\"");
+		if (!added)
+			return added.error();
+		perf_handler_ = added.value();
+	}
 	auto event = the_perf_events.open(lock, sleep, perf, period_ns, flags);
 
 	if (!event)
-		return event;
-	errc failed = errc::ok;
-
-	if (!perf_handler_) {
-		auto added = handlers.add(lock, sleep, "perf", perf_events::on_nmi, nullptr);
-
-		failed = added.error();
-		perf_handler_ = added.value();
-		if (failed != errc::ok && failed != errc::no_memory)
-			shim_log_refused(
-				"perf: the handler registry is full, or has another \"perf\"");
-	}
-	if (failed == errc::ok && the_perf_events.shortest(lock) != shortest_before)
-		failed = replan(lock, sleep, no_cpu).error();
-	if (failed != errc::ok) {
-		close_event(lock, sleep, event.value());
-		return failed;
-	}
+		remove_perf_handler(lock, sleep);
 	return event;
+}
+
+// Unless it is needed. Not before the ticks are the profile's alone: without it they take
+// a way that counts each of them (nmi_entry.cpp).
+void control::remove_perf_handler(const update_lock &lock, const may_sleep &sleep) noexcept
+{
+	if (perf_handler_ && !planned_ns_ && !the_perf_events.shortest(lock))
+		static_cast<void>(handlers.remove(lock, sleep, kstd::exchange(perf_handler_, 0u)));
 }
 
 result<void> control::ask_event_period(nmiprof_event &event, kstd::uint64_t period_ns) noexcept
@@ -386,30 +400,16 @@ result<void> control::ask_event_period(nmiprof_event &event, kstd::uint64_t peri
 	auto good = check_period(period_ns);
 
 	if (good)
-		event.asked_ns.store_relaxed(period_ns);
+		perf_events::ask_period(event, period_ns);
 	return good;
 }
 
-void control::take_event_periods(const update_lock &lock, const may_sleep &sleep) noexcept
+void control::change_events(const update_lock &lock, const may_sleep &sleep) noexcept
 {
-	const kstd::uint64_t shortest_before = the_perf_events.shortest(lock);
-
-	the_perf_events.take_asked(lock);
-	if (the_perf_events.shortest(lock) != shortest_before && !replan(lock, sleep, no_cpu))
+	the_perf_events.take_changes(lock, sleep);
+	if (the_perf_events.shortest(lock) != planned_ns_ && !replan(lock, sleep, no_cpu))
 		shim_log_notice("no memory for a new timer plan: perf's events keep the old one");
-}
-
-void control::close_event(const update_lock &lock, const may_sleep &sleep,
-			  nmiprof_event *event) noexcept
-{
-	const kstd::uint64_t shortest_before = the_perf_events.shortest(lock);
-
-	the_perf_events.close(lock, sleep, event);
-	if (the_perf_events.shortest(lock) != shortest_before)
-		// Without memory the ticks stay as fast as they are, which does no harm.
-		static_cast<void>(replan(lock, sleep, no_cpu));
-	if (perf_handler_ && !the_perf_events.shortest(lock))
-		static_cast<void>(handlers.remove(lock, sleep, kstd::exchange(perf_handler_, 0u)));
+	remove_perf_handler(lock, sleep);
 }
 
 } // namespace nmiprof

@@ -78,17 +78,15 @@ class control {
 				       unsigned int cpu) noexcept;
 
 	// perf events. A handler for all, from the first to the last. errc: range, those
-	// of registry::add(), no_memory. CPUs held.
+	// of registry::add(), no_memory. Whoever opens one calls change_events() soon.
 	kstd::result<nmiprof_event *> open_event(const update_lock &, const may_sleep &,
 						 struct perf_event *perf, kstd::uint64_t period_ns,
 						 kstd::uint32_t flags) noexcept;
-	// A new period, which take_event_periods() lets take effect: who asks may hold
-	// locks that are never taken inside the update lock. errc: range. Any context
-	// that may log.
+	// errc: range.
 	static kstd::result<void> ask_event_period(nmiprof_event &event,
 						   kstd::uint64_t period_ns) noexcept;
-	void take_event_periods(const update_lock &, const may_sleep &) noexcept;
-	void close_event(const update_lock &, const may_sleep &, nmiprof_event *event) noexcept;
+	// Events that were opened or closed, and new periods: the timers follow. CPUs held.
+	void change_events(const update_lock &, const may_sleep &) noexcept;
 
 	void suspend(const update_lock &, const may_sleep &) noexcept;
 	void resume(const update_lock &, const may_sleep &) noexcept;
@@ -117,6 +115,7 @@ class control {
 	{
 		return s.from_pmu ? nullptr : &s;
 	}
+	void remove_perf_handler(const update_lock &, const may_sleep &) noexcept;
 	plan *make_plan(const update_lock &, const may_sleep &, const settings *profiled,
 			unsigned int without) const noexcept;
 	void set_profiled(const settings *s, bool changing) noexcept;
@@ -130,6 +129,7 @@ class control {
 	kstd::uint64_t text_start_ = 0, text_end_ = 0;
 	unsigned int handler_ = 0; // number in the registry while on_
 	unsigned int perf_handler_ = 0; // the same while perf has events, else 0
+	kstd::uint64_t planned_ns_ = 0; // the events' shortest period in the plan, 0: none
 	counters *counters_ = nullptr; // while on_ and from a PMU
 	bool on_ = false;
 	bool suspended_ = false;

@@ -147,17 +147,21 @@ int nmiprof_core_handler_stats(unsigned int number, unsigned int cpu,
 int nmiprof_core_request(unsigned int self, unsigned int cpu) SHIM_NOEXCEPT;
 
 /*
- * perf events. open: from now on perf's samples are taken, every @period_ns at the
- * shortest, as soon as the event is started somewhere. @flags: enum
- * nmiprof_event_flags. CPUs held. -ERANGE, -ENOSPC, -ENOMEM. period: asks for another
- * one, of an event that may be started; takes no lock, but may log. -ERANGE. periods:
- * all that was asked for takes effect. CPUs held.
+ * perf events. open: perf's samples are taken, every @period_ns at the shortest, when the
+ * event is started somewhere. @flags: enum nmiprof_event_flags. -ERANGE, -ENOSPC,
+ * -ENOMEM. inherit: a copy of @of, which lives longer. -ENOMEM. period: another one.
+ * -ERANGE. close: of one that is not started.
+ *
+ * The last three take no lock. After open, close and period changes() lets the timers
+ * follow, soon; CPUs held.
  */
 int nmiprof_core_event_open(struct perf_event *perf, shim_u64 period_ns, shim_u32 flags,
 			    struct nmiprof_event **out) SHIM_NOEXCEPT;
+int nmiprof_core_event_inherit(struct nmiprof_event *of, struct perf_event *perf,
+			       shim_u32 flags, struct nmiprof_event **out) SHIM_NOEXCEPT;
 int nmiprof_core_event_period(struct nmiprof_event *event, shim_u64 period_ns) SHIM_NOEXCEPT;
-void nmiprof_core_event_periods(void) SHIM_NOEXCEPT;
 void nmiprof_core_event_close(struct nmiprof_event *event) SHIM_NOEXCEPT;
+void nmiprof_core_event_changes(void) SHIM_NOEXCEPT;
 
 /*
  * Take samples of @cpu, which this runs on, and no more. Each once, in turns.

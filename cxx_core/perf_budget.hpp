@@ -22,6 +22,12 @@ class perf_budget {
 		return shift_.get();
 	}
 
+	// The full rate again. While no handler uses it.
+	void reset() noexcept
+	{
+		shift_.set(0);
+	}
+
 	// A sample took from `began` to `ended`, of shim_cycles(). True: the rate has
 	// just been lowered. percent 0: no limit.
 	bool spent(u32 began, u32 ended, u32 percent) noexcept

@@ -40,7 +40,7 @@ unsigned int perf_events::on_nmi(void *, const nmiprof_nmi *nmi) noexcept
 
 	for (nmiprof_event *e = cpu.sampled_by.perf.load_relaxed(); e;
 	     e = e->next_active.load_relaxed()) {
-		const u64 period_ns = e->period_ns.load_relaxed() * each;
+		const u64 period_ns = e->whole->period_ns.load_relaxed() * each;
 
 		if (!e->divider.take(tick_ns, period_ns))
 			continue;
@@ -80,19 +80,29 @@ void perf_events::removed(u64 period_ns) noexcept
 		added(e->period_ns.load_relaxed());
 }
 
-result<nmiprof_event *> perf_events::open(const update_lock &, const may_sleep &,
-					  struct perf_event *perf, u64 period_ns,
-					  kstd::uint32_t flags) noexcept
+nmiprof_event *perf_events::allocate(struct perf_event *perf, kstd::uint32_t flags) noexcept
 {
 	void *memory = shim_alloc(sizeof(nmiprof_event), 0);
 
 	if (!memory)
-		return errc::no_memory;
+		return nullptr;
 	auto *e = new (kstd::here{memory}) nmiprof_event;
 
 	e->perf = perf;
-	e->period_ns.store_relaxed(period_ns);
 	e->flags = flags;
+	e->whole = e;
+	return e;
+}
+
+result<nmiprof_event *> perf_events::open(const update_lock &, const may_sleep &,
+					  struct perf_event *perf, u64 period_ns,
+					  kstd::uint32_t flags) noexcept
+{
+	nmiprof_event *e = allocate(perf, flags);
+
+	if (!e)
+		return errc::no_memory;
+	e->period_ns.store_relaxed(period_ns);
 	e->next_open = open_;
 	e->previous_open = nullptr;
 	if (open_)
@@ -102,13 +112,36 @@ result<nmiprof_event *> perf_events::open(const update_lock &, const may_sleep &
 	return e;
 }
 
-void perf_events::close(const update_lock &, const may_sleep &, nmiprof_event *e) noexcept
+result<nmiprof_event *> perf_events::inherit(const may_sleep &, nmiprof_event &of,
+					     struct perf_event *perf, kstd::uint32_t flags) noexcept
 {
-	if (e->next_open)
-		e->next_open->previous_open = e->previous_open;
-	(e->previous_open ? e->previous_open->next_open : open_) = e->next_open;
-	removed(e->period_ns.load_relaxed());
-	shim_free(e);
+	nmiprof_event *e = allocate(perf, flags);
+
+	if (!e)
+		return errc::no_memory;
+	e->whole = of.whole;
+	return e;
+}
+
+void perf_events::close(const may_sleep &, nmiprof_event *e) noexcept
+{
+	if (e->whole != e)
+		return shim_free(e);
+
+	nmiprof_event *top = nullptr;
+
+	do {
+		top = closed_.load_relaxed();
+		e->next_closed = top;
+	} while (!closed_.compare_exchange(top, e));
+}
+
+void perf_events::unlink(nmiprof_event &e) noexcept
+{
+	if (e.next_open)
+		e.next_open->previous_open = e.previous_open;
+	(e.previous_open ? e.previous_open->next_open : open_) = e.next_open;
+	removed(e.period_ns.load_relaxed());
 }
 
 void perf_events::set_period(nmiprof_event &e, u64 period_ns) noexcept
@@ -120,8 +153,15 @@ void perf_events::set_period(nmiprof_event &e, u64 period_ns) noexcept
 	removed(was);
 }
 
-void perf_events::take_asked(const update_lock &) noexcept
+void perf_events::take_changes(const update_lock &, const may_sleep &) noexcept
 {
+	nmiprof_event *next = nullptr;
+
+	for (nmiprof_event *e = closed_.exchange(nullptr); e; e = next) {
+		next = e->next_closed;
+		unlink(*e);
+		shim_free(e);
+	}
 	for (nmiprof_event *e = open_; e; e = e->next_open) {
 		const u64 asked = e->asked_ns.load_relaxed();
 

@@ -5,6 +5,7 @@
  */
 #include <linux/err.h>
 #include <linux/kstrtox.h>
+#include <linux/list.h>
 #include <linux/module.h>
 #include <linux/perf_event.h>
 #include <linux/slab.h>
@@ -16,8 +17,10 @@
 #define TARGET 1
 #define ROUNDS 200
 
-/* What an event's handler counts into; freed when the event has been released. */
+/* An event, and what its handler counts into; freed at once when it has been released. */
 struct seen {
+	struct list_head list;
+	struct perf_event *event;
 	unsigned long samples; /* writer: the NMI handler of the event's CPU */
 	unsigned long elsewhere; /* on another CPU than the event's */
 };
@@ -32,34 +35,54 @@ static void on_sample(struct perf_event *event, struct perf_sample_data *data,
 		WRITE_ONCE(seen->elsewhere, seen->elsewhere + 1);
 }
 
-static struct seen *new_seen(struct kunit *test)
-{
-	struct seen *seen = kzalloc(sizeof(*seen), GFP_KERNEL);
+static LIST_HEAD(opened); /* what a failed test leaves, end() releases */
 
-	KUNIT_ASSERT_NOT_NULL(test, seen);
-	return seen;
+static void release(struct seen *seen)
+{
+	list_del(&seen->list);
+	perf_event_release_kernel(seen->event);
+	kfree(seen);
 }
 
-static struct perf_event *open_event(struct kunit *test, const struct perf_event_attr *like,
-				     struct seen *seen)
+/* ERR_PTR(): perf refused it. */
+static struct seen *try_open(struct kunit *test, const struct perf_event_attr *like)
 {
 	struct perf_event_attr attr = *like;
+	struct perf_event *event;
 	char text[16] = { };
+	struct seen *seen;
 
 	KUNIT_ASSERT_GT(test, kt_get("/sys/bus/event_source/devices/nmi_timer/type", text,
 				     sizeof(text)), 0L);
 	KUNIT_ASSERT_EQ(test, kstrtouint(text, 10, &attr.type), 0);
+	seen = kzalloc(sizeof(*seen), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, seen);
 	attr.size = sizeof(attr);
-	return perf_event_create_kernel_counter(&attr, TARGET, NULL, on_sample, seen);
+	event = perf_event_create_kernel_counter(&attr, TARGET, NULL, on_sample, seen);
+	if (IS_ERR(event)) {
+		kfree(seen);
+		return ERR_CAST(event);
+	}
+	seen->event = event;
+	list_add(&seen->list, &opened);
+	return seen;
 }
 
-static struct perf_event *must_open(struct kunit *test, const struct perf_event_attr *like,
-				    struct seen *seen)
+static struct seen *must_open(struct kunit *test, const struct perf_event_attr *like)
 {
-	struct perf_event *event = open_event(test, like, seen);
+	struct seen *seen = try_open(test, like);
 
-	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(event), "error %ld", PTR_ERR(event));
-	return event;
+	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(seen), "error %ld", PTR_ERR(seen));
+	return seen;
+}
+
+static void end(struct kunit *test)
+{
+	struct seen *seen, *next;
+
+	list_for_each_entry_safe(seen, next, &opened, list)
+		release(seen);
+	kt_exit(test);
 }
 
 /* Ends when so many have come; false: two seconds went by. */
@@ -75,24 +98,22 @@ static bool await_samples(const struct seen *seen, unsigned long samples)
 static void each_sample_is_counted_once(struct kunit *test)
 {
 	const struct perf_event_attr attr = { .sample_period = NSEC_PER_MSEC };
-	struct seen *seen = new_seen(test);
-	struct perf_event *event;
 	struct kt_ledger was, is;
 	u64 count, enabled, running;
+	struct seen *seen;
 
 	KUNIT_ASSERT_EQ(test, kt_ledger_total(&was), 0);
-	event = must_open(test, &attr, seen);
+	seen = must_open(test, &attr);
 	KUNIT_EXPECT_TRUE(test, await_samples(seen, 20));
-	perf_event_disable(event);
-	count = perf_event_read_value(event, &enabled, &running);
+	perf_event_disable(seen->event);
+	count = perf_event_read_value(seen->event, &enabled, &running);
 	KUNIT_ASSERT_EQ(test, kt_ledger_total(&is), 0);
 	KUNIT_EXPECT_EQ(test, count, (u64)seen->samples);
 	KUNIT_EXPECT_EQ(test, is.perf_delivered - was.perf_delivered, (shim_u64)seen->samples);
 	KUNIT_EXPECT_EQ(test, seen->elsewhere, 0UL);
 	KUNIT_EXPECT_EQ(test, enabled, running);
 	KT_EXPECT_BALANCED(test);
-	perf_event_release_kernel(event);
-	kfree(seen);
+	release(seen);
 }
 
 static const struct refused {
@@ -117,15 +138,10 @@ KUNIT_ARRAY_PARAM(refused, refusals, describe_refused);
 static void what_cannot_be_is_refused(struct kunit *test)
 {
 	const struct refused *r = test->param_value;
-	struct seen *seen = new_seen(test);
-	struct perf_event *event = open_event(test, &r->attr, seen);
+	struct seen *seen = try_open(test, &r->attr);
 
-	KUNIT_EXPECT_TRUE(test, IS_ERR(event));
-	if (IS_ERR(event))
-		KUNIT_EXPECT_EQ(test, PTR_ERR(event), (long)r->err);
-	else
-		perf_event_release_kernel(event);
-	kfree(seen);
+	KUNIT_ASSERT_TRUE(test, IS_ERR(seen));
+	KUNIT_EXPECT_EQ(test, PTR_ERR(seen), (long)r->err);
 }
 
 static const struct excluded {
@@ -149,8 +165,7 @@ KUNIT_ARRAY_PARAM(excluded, exclusions, describe_excluded);
 static void what_is_excluded_is_not_sampled(struct kunit *test)
 {
 	const struct excluded *e = test->param_value;
-	struct seen *seen = new_seen(test);
-	struct perf_event *event = must_open(test, &e->attr, seen);
+	struct seen *seen = must_open(test, &e->attr);
 	struct kt_ledger was, is;
 	unsigned long before;
 
@@ -168,32 +183,29 @@ static void what_is_excluded_is_not_sampled(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, is.perf_excluded, was.perf_excluded);
 	}
 	kt_unblock();
-	perf_event_release_kernel(event);
-	kfree(seen);
+	release(seen);
 }
 
 /* Once perf_event_disable() has returned no NMI is in the event's handler. */
 static void off_means_off(struct kunit *test)
 {
 	const struct perf_event_attr attr = { .sample_period = 50 * NSEC_PER_USEC };
-	struct seen *seen = new_seen(test);
-	struct perf_event *event = must_open(test, &attr, seen);
+	struct seen *seen = must_open(test, &attr);
 	unsigned long before;
 	int i, late = 0;
 
 	KUNIT_ASSERT_EQ(test, kt_fire(20), 0);
 	for (i = 0; i < ROUNDS; i++) {
-		perf_event_disable(event);
+		perf_event_disable(seen->event);
 		before = READ_ONCE(seen->samples);
 		kt_sleep(1);
 		late += READ_ONCE(seen->samples) != before;
-		perf_event_enable(event);
+		perf_event_enable(seen->event);
 	}
 	kt_threads_stop();
 	KUNIT_EXPECT_EQ(test, late, 0);
 	KUNIT_EXPECT_TRUE(test, await_samples(seen, READ_ONCE(seen->samples) + 10));
-	perf_event_release_kernel(event);
-	kfree(seen);
+	release(seen);
 	KT_EXPECT_BALANCED(test);
 }
 
@@ -205,12 +217,10 @@ static void released_means_gone(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, kt_fire(20), 0);
 	for (i = 0; i < ROUNDS / 4; i++) {
-		struct seen *seen = new_seen(test);
-		struct perf_event *event = must_open(test, &attr, seen);
+		struct seen *seen = must_open(test, &attr);
 
-		await_samples(seen, 2);
-		perf_event_release_kernel(event);
-		kfree(seen);
+		KUNIT_EXPECT_TRUE(test, await_samples(seen, 2));
+		release(seen);
 	}
 	kt_threads_stop();
 	KT_EXPECT_BALANCED(test);
@@ -221,56 +231,49 @@ static void two_rates_share_the_ticks(struct kunit *test)
 {
 	const struct perf_event_attr fast = { .sample_period = NSEC_PER_MSEC };
 	const struct perf_event_attr slow = { .sample_period = 10 * NSEC_PER_MSEC };
-	struct seen *a = new_seen(test), *b = new_seen(test);
-	struct perf_event *second = must_open(test, &slow, b);
-	struct perf_event *first = must_open(test, &fast, a);
+	struct seen *b = must_open(test, &slow);
+	struct seen *a = must_open(test, &fast);
 	unsigned long a0, b0;
 
 	KUNIT_EXPECT_TRUE(test, await_samples(a, 10));
 	a0 = READ_ONCE(a->samples);
 	b0 = READ_ONCE(b->samples);
 	KUNIT_EXPECT_TRUE(test, await_samples(a, a0 + 200));
-	perf_event_disable(second);
-	perf_event_disable(first);
+	perf_event_disable(b->event);
+	perf_event_disable(a->event);
 	KUNIT_EXPECT_LE(test, abs((long)(a->samples - a0) - 10 * (long)(b->samples - b0)), 40L);
-	perf_event_release_kernel(first);
-	perf_event_release_kernel(second);
-	kfree(a);
-	kfree(b);
+	release(a);
+	release(b);
 }
 
 static void the_period_changes_meanwhile(struct kunit *test)
 {
 	const struct perf_event_attr attr = { .sample_period = 100 * NSEC_PER_MSEC };
-	struct seen *seen = new_seen(test);
-	struct perf_event *event = must_open(test, &attr, seen);
+	struct seen *seen = must_open(test, &attr);
 
-	KUNIT_EXPECT_EQ(test, perf_event_period(event, NSEC_PER_MSEC), 0);
+	KUNIT_EXPECT_EQ(test, perf_event_period(seen->event, NSEC_PER_MSEC), 0);
 	KUNIT_EXPECT_TRUE(test, await_samples(seen, 100));
-	KUNIT_EXPECT_EQ(test, perf_event_period(event, 1000), -EINVAL);
+	KUNIT_EXPECT_EQ(test, perf_event_period(seen->event, 1000), -EINVAL);
 	KUNIT_EXPECT_TRUE(test, await_samples(seen, READ_ONCE(seen->samples) + 100));
-	perf_event_release_kernel(event);
-	kfree(seen);
+	release(seen);
 }
 
 static void the_profile_goes_on_beside(struct kunit *test)
 {
 	const struct perf_event_attr attr = { .sample_period = 500 * NSEC_PER_USEC };
-	struct seen *seen = new_seen(test);
-	struct perf_event *event;
 	struct kt_ledger was, is;
+	struct seen *seen;
 
 	KUNIT_ASSERT_EQ(test, kt_rate(100), 0);
 	KUNIT_ASSERT_EQ(test, kt_enable(), 0);
-	event = must_open(test, &attr, seen);
+	seen = must_open(test, &attr);
 	KUNIT_ASSERT_EQ(test, kt_ledger(TARGET, &was), 0);
 	KUNIT_EXPECT_TRUE(test, await_samples(seen, 200));
 	KUNIT_EXPECT_TRUE(test, kt_sampled(TARGET));
 	KUNIT_ASSERT_EQ(test, kt_ledger(TARGET, &is), 0);
 	KUNIT_EXPECT_GT(test, is.samples, was.samples);
 	KUNIT_EXPECT_LT(test, is.samples - was.samples, is.perf_delivered - was.perf_delivered);
-	perf_event_release_kernel(event);
-	kfree(seen);
+	release(seen);
 	KUNIT_EXPECT_TRUE(test, kt_sampled(TARGET));
 	KT_EXPECT_BALANCED(test);
 }
@@ -290,7 +293,7 @@ static struct kunit_case cases[] = {
 static struct kunit_suite suite = {
 	.name = "nmiprof_perf",
 	.init = kt_init,
-	.exit = kt_exit,
+	.exit = end,
 	.test_cases = cases,
 };
 

@@ -40,7 +40,8 @@ int nmiprof_replace(int number, nmiprof_handler_fn fn, void *context);
 int nmiprof_unregister(int number);
 
 /*
- * Ask for one sample of @cpu, now. Coalesced with one that is outstanding. Any
+ * Ask for one sample of @cpu, now. Coalesced with one that is outstanding. To those who
+ * take every n-th tick, perf's events and the profile, it is a tick like any other. Any
  * context but NMI. 0; -ENODEV: offline; -EAGAIN: another CPU is just sending to it.
  */
 int nmiprof_sample(unsigned int cpu);

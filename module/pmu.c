@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The perf PMU nmi_timer: perf record -e nmi_timer// */
+#include <linux/capability.h>
 #include <linux/cpumask.h>
 #include <linux/device.h>
 #include <linux/perf_event.h>
@@ -31,7 +32,7 @@ static u32 flags_of(const struct perf_event_attr *attr)
 }
 
 /* An event that only counts does so at the rate of the settings. */
-static u64 counting_period(void)
+static shim_u64 counting_period(void)
 {
 	struct nmiprof_settings s;
 
@@ -40,12 +41,12 @@ static u64 counting_period(void)
 }
 
 /* kernel.perf_event_max_sample_rate when the last event was opened. */
-static u64 max_rate;
+static shim_u64 max_rate;
 
 /* perf itself holds -F to the limit, but not -c. */
-static int check_rate(u64 period_ns)
+static int check_rate(shim_u64 period_ns)
 {
-	const u64 max = READ_ONCE(max_rate);
+	const shim_u64 max = READ_ONCE(max_rate);
 
 	if (!max || period_ns >= NSEC_PER_SEC / max)
 		return 0;
@@ -54,44 +55,55 @@ static int check_rate(u64 period_ns)
 	return -EINVAL;
 }
 
-static void event_destroy(struct perf_event *event)
+/*
+ * The timers follow what was opened, closed and changed in a work item: perf calls for
+ * some of that with locks held that CPU hotplug takes, too.
+ */
+static void take_changes(struct work_struct *work)
 {
 	shim_cpus_lock();
-	nmiprof_core_event_close(core_event(event));
+	nmiprof_core_event_changes();
 	shim_cpus_unlock();
 }
 
-static int event_init(struct perf_event *event)
+static DECLARE_WORK(changes_work, take_changes);
+
+/* A copy that fork() makes of a parent's event: perf's locks are held. */
+static int inherit(struct perf_event *event, struct nmiprof_event **opened)
+{
+	return nmiprof_core_event_inherit(core_event(event->parent), event,
+					  flags_of(&event->attr), opened);
+}
+
+static int open(struct perf_event *event, struct nmiprof_event **opened)
 {
 	struct perf_event_attr *attr = &event->attr;
 	struct hw_perf_event *hw = &event->hw;
-	struct nmiprof_event *opened;
-	u64 period_ns;
+	const shim_u64 slow = counting_period();
+	shim_u64 period_ns;
 	int err;
 
-	if (attr->type != nmi_timer_pmu.type)
-		return -ENOENT;
-	if (attr->config & ~IRQS_OFF || attr->config1 || attr->config2)
-		return -EINVAL;
-	if (attr->precise_ip || attr->sigtrap || has_branch_stack(event) || has_aux(event))
-		return -EOPNOTSUPP;
-
 	if (!is_sampling_event(event))
-		period_ns = counting_period();
+		period_ns = slow;
 	else if (attr->freq)
 		period_ns = NSEC_PER_SEC / attr->sample_freq;
 	else
 		period_ns = attr->sample_period;
+	/* Each event makes the timers of all CPUs run that fast. */
+	if (!perfmon_capable() && period_ns < slow) {
+		if (!attr->freq) {
+			shim_log_refused("perf: period of %lu ns: without CAP_PERFMON at least %lu, as rate_hz says",
+					 period_ns, slow);
+			return -EACCES;
+		}
+		period_ns = slow;
+	}
 	WRITE_ONCE(max_rate, shim_perf_max_sample_rate());
 	err = is_sampling_event(event) ? check_rate(period_ns) : 0;
+	err = err ?: nmiprof_core_event_open(event, period_ns, flags_of(attr), opened);
 	if (err)
 		return err;
-
-	shim_cpus_lock();
-	err = nmiprof_core_event_open(event, period_ns, flags_of(attr), &opened);
-	shim_cpus_unlock();
-	if (err)
-		return err;
+	schedule_work(&changes_work);
 	/* A fixed period from here on, as for cpu-clock: perf adjusts nothing. */
 	if (is_sampling_event(event) && attr->freq) {
 		attr->freq = 0;
@@ -100,31 +112,44 @@ static int event_init(struct perf_event *event)
 		hw->last_period = period_ns;
 		local64_set(&hw->period_left, period_ns);
 	}
+	return 0;
+}
+
+static void event_destroy(struct perf_event *event)
+{
+	nmiprof_core_event_close(core_event(event));
+	if (!event->parent)
+		schedule_work(&changes_work);
+}
+
+static int event_init(struct perf_event *event)
+{
+	struct perf_event_attr *attr = &event->attr;
+	struct nmiprof_event *opened;
+	int err;
+
+	if (attr->type != nmi_timer_pmu.type)
+		return -ENOENT;
+	if (attr->config & ~IRQS_OFF || attr->config1 || attr->config2)
+		return -EINVAL;
+	if (attr->precise_ip || attr->sigtrap || has_branch_stack(event) || has_aux(event))
+		return -EOPNOTSUPP;
+	err = shim_perf_check_newer(attr) ?:
+	      (event->parent ? inherit(event, &opened) : open(event, &opened));
+	if (err)
+		return err;
 	event->pmu_private = opened;
 	event->destroy = event_destroy;
 	return 0;
 }
 
-static void take_periods(struct work_struct *work)
-{
-	shim_cpus_lock();
-	nmiprof_core_event_periods();
-	shim_cpus_unlock();
-}
-
-static DECLARE_WORK(periods_work, take_periods);
-
-/*
- * The event's context is locked, which CPU hotplug does inside the lock that holds CPUs:
- * the timers follow a little later.
- */
 static int event_check_period(struct perf_event *event, u64 period_ns)
 {
 	int err = check_rate(period_ns) ?:
 		  nmiprof_core_event_period(core_event(event), period_ns);
 
 	if (!err)
-		schedule_work(&periods_work);
+		schedule_work(&changes_work);
 	return err;
 }
 
@@ -221,5 +246,6 @@ int nmiprof_pmu_add(void)
 void nmiprof_pmu_remove(void)
 {
 	perf_pmu_unregister(&nmi_timer_pmu);
-	cancel_work_sync(&periods_work);
+	/* Those that were closed last. */
+	flush_work(&changes_work);
 }

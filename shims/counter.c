@@ -28,6 +28,10 @@ int shim_counter_create(unsigned int cpu, shim_u64 rate_hz, struct perf_event **
 	event = perf_event_create_kernel_counter(&attr, cpu, NULL, on_overflow, NULL);
 	if (IS_ERR(event))
 		return PTR_ERR(event);
+	if (event->pmu->capabilities & PERF_PMU_CAP_NO_INTERRUPT) {
+		perf_event_release_kernel(event);
+		return -EOPNOTSUPP;
+	}
 	*out = event;
 	return 0;
 }

@@ -51,6 +51,9 @@ EXPORT_SYMBOL_GPL(nmiprof_nmi);
 
 void nmiprof_overflow(struct pt_regs *regs)
 {
+	/* Some hypervisors' PMUs call from an interrupt, which sees nothing of what is asked. */
+	if (!in_nmi())
+		return;
 	nmiprof_core_on_overflow(raw_cpu_ptr(nmiprof_cpu_states), regs, regs->ip,
 				 look_at(regs, HARDIRQ_OFFSET));
 }

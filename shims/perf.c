@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
+#include <linux/irq_work.h>
 #include <linux/kstrtox.h>
 #include <linux/namei.h>
 #include <linux/perf_event.h>
 #include <linux/sched/task.h>
+#include <linux/signal.h>
 
 #include "shim/perf.h"
 #include "check.h"
@@ -15,15 +17,31 @@
  */
 void shim_perf_sample(struct perf_event *event, struct pt_regs *regs, shim_u64 period_ns)
 {
-	/* perf's writer looks only at what data.sample_flags says is set. */
+	/* As perf's own callers leave it: its writer looks at what has been set only. */
 	struct perf_sample_data data __uninitialized;
 
 	local64_inc(&event->count);
 	if (!is_sampling_event(event))
 		return;
 	perf_sample_data_init(&data, 0, period_ns);
+	data.addr = 0; /* 6.1 reads it for some that did not ask for it */
+	event->pending_kill = POLL_IN;
 	/* lint: UNNECESSARY_PARENTHESES: those of READ_ONCE() */
 	READ_ONCE(event->overflow_handler)(event, &data, regs);
+	/* SIGIO for who asked for it; inherited events have it in their parent. */
+	if (unlikely((event->parent ?: event)->fasync) && event->pending_kill) {
+		event->pending_wakeup = 1;
+		irq_work_queue(&event->pending_irq);
+	}
+}
+
+int shim_perf_check_newer(const struct perf_event_attr *attr)
+{
+#ifdef PERF_ATTR_SIZE_VER8
+	if (attr->config3)
+		return -EINVAL;
+#endif
+	return 0;
 }
 
 /* The variable is not exported; the file is there since 2.6.31. */

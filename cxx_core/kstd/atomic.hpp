@@ -57,6 +57,14 @@ template <class T> class atomic {
 		return __atomic_compare_exchange(&value_, &expected, &desired, false,
 						 __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 	}
+	// xchg(): a full barrier
+	T exchange(T v) noexcept
+	{
+		T was;
+
+		__atomic_exchange(&value_, &v, &was, __ATOMIC_SEQ_CST);
+		return was;
+	}
 	// The word itself, for the shims (rcu_assign_pointer).
 	T *raw() noexcept
 	{

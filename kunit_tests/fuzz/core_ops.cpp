@@ -120,6 +120,7 @@ class sequence : public core_test {
 	std::map<const owner *, unsigned int> numbers_;
 	struct opened {
 		nmiprof_event *event;
+		nmiprof_event *whole; // that it is a copy of, or null
 		u64 period_ns;
 		int cpu; // where it is started, -1: nowhere
 	};
@@ -612,17 +613,28 @@ void sequence::open_event()
 
 	if (events_.size() == 6)
 		return;
-	shim_cpus_lock();
+	if (!events_.empty() && what % 4 == 3) {
+		const opened of = events_[what / 4 % events_.size()];
+		const int err = nmiprof_core_event_inherit(
+			of.event, reinterpret_cast<perf_event *>(events_.size() + 1), in_.u8() & 15,
+			&event);
+
+		EXPECT_TRUE(!err || (err == err_nomem && may_lack)) << err;
+		if (!err)
+			events_.push_back(
+				{event, of.whole ? of.whole : of.event, of.period_ns, -1});
+		return;
+	}
 	const int err = nmiprof_core_event_open(reinterpret_cast<perf_event *>(events_.size() + 1),
 						period_ns, in_.u8() & 15, &event);
-	shim_cpus_unlock();
+	change_events();
 	EXPECT_EQ(err == 0, event != nullptr);
 	if (!good)
 		EXPECT_EQ(err, err_range);
 	else
 		EXPECT_TRUE(!err || (err == err_nomem && may_lack) || err == err_nospc) << err;
 	if (!err)
-		events_.push_back({event, period_ns, -1});
+		events_.push_back({event, nullptr, period_ns, -1});
 }
 
 void sequence::stop_event(unsigned int at)
@@ -636,11 +648,18 @@ void sequence::stop_event(unsigned int at)
 
 void sequence::close_event(unsigned int at)
 {
+	nmiprof_event *event = events_[at].event;
+
+	// Copies go first.
+	for (unsigned int i = events_.size(); i-- > 0;)
+		if (events_[i].whole == event) {
+			close_event(i);
+			at -= i < at;
+		}
 	if (events_[at].cpu >= 0)
 		stop_event(at);
-	shim_cpus_lock();
-	nmiprof_core_event_close(events_[at].event);
-	shim_cpus_unlock();
+	nmiprof_core_event_close(event);
+	change_events();
 	events_.erase(events_.begin() + at);
 }
 
@@ -676,9 +695,7 @@ void sequence::change_event()
 		const u64 period_ns = 10 * us + in_.u16() * u64{1000};
 
 		EXPECT_EQ(nmiprof_core_event_period(o.event, period_ns), 0);
-		shim_cpus_lock();
-		nmiprof_core_event_periods();
-		shim_cpus_unlock();
+		change_events();
 		o.period_ns = period_ns;
 		break;
 	}

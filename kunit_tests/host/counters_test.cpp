@@ -141,6 +141,9 @@ TEST_F(CountersTest, SuspendAndResume)
 	ASSERT_EQ(set_source(true), 0);
 	ASSERT_EQ(enable(), 0);
 	suspend();
+	EXPECT_TRUE(m().counters.empty());
+	ASSERT_EQ(set_rate(499), 0);
+	EXPECT_TRUE(m().counters.empty());
 	resume();
 	EXPECT_EQ(counted_cpus(), (std::vector<unsigned int>{0, 1, 2, 3}));
 	EXPECT_TRUE(m().notices.empty());
@@ -178,9 +181,8 @@ TEST_F(CountersTest, PerfsEventsStayWithTheTimers)
 
 	ASSERT_EQ(set_source(true), 0);
 	ASSERT_EQ(enable(), 0);
-	shim_cpus_lock();
 	ASSERT_EQ(nmiprof_core_event_open(nullptr, ms, 0, &event), 0);
-	shim_cpus_unlock();
+	change_events();
 	{
 		in_irq context;
 
@@ -199,9 +201,8 @@ TEST_F(CountersTest, PerfsEventsStayWithTheTimers)
 
 		nmiprof_core_event_stop(event, 1);
 	}
-	shim_cpus_lock();
 	nmiprof_core_event_close(event);
-	shim_cpus_unlock();
+	change_events();
 	check_ledger();
 }
 

@@ -86,11 +86,6 @@ def measure(args, result):
 
     for cpu in found[0].ledger.cpus:
         result.row(f"CPU {cpu}: missed, by reason", [missed(d, cpu) for d in found])
-    unnamed = [sum(row["due"] - row["handled"] - row["coalesced"] - row["outstanding"]
-                   - sum(group(row, "skipped_").values()) - sum(group(row, "lost_").values())
-                   for row in d.ledger.cpus.values()) for d in found]
-    result.row("Missed periods without a named reason", [str(n) for n in unnamed], "0",
-               [n == 0 for n in unnamed])
     exact = [[exactness(end) for end in d.ends] for d in found]
     result.row("The three equations, every CPU, start and end",
                ["exact" if set(both) == {"exact"} else "; ".join(both) for both in exact], "exact",

@@ -32,6 +32,8 @@ class Path:
         for name, runs in self.loops.items():
             spent, ns = (statistics.mean(column) for column in zip(*runs))
             self.whole[name] = (spent - off) / (ns / PERIOD_NS)
+        self.samples = {name.removeprefix("samples_"): int(values[0])
+                        for name, values in found.items() if name.startswith("samples_")}
         self.ways = {way: self.split(way) for way in WAYS}
 
     def split(self, way):
@@ -50,6 +52,11 @@ class Path:
             parts |= {OWN: alike[OWN], SENDER: alike[SENDER]}
             return parts | {PERF: self.whole[way] - sum(parts.values())}
         return parts | {SENDER: self.whole[way] - sum(parts.values())}
+
+    def missing(self):
+        """Of samples due in the loops, the largest share that did not come, in percent."""
+        return max(100 * (1 - count / (self.loops[way][-1][1] / PERIOD_NS))
+                   for way, count in self.samples.items())
 
     def own(self):
         return self.calls["nmi_timer"] - self.calls["writer"]
@@ -86,6 +93,10 @@ def measure(args, result):
         ratios = [path.whole[f"nmi_timer{suffix}"] / path.whole[f"cpu_clock{suffix}"] for path in found]
         result.row(f"nmi_timer's whole way / cpu-clock's{name}", [f"{ratio:.2f}" for ratio in ratios],
                    "<= 1.5", [ratio <= 1.5 for ratio in ratios])
+    missing = [path.missing() for path in found]
+    result.row("Samples that did not come, of those due in a loop, at most",
+               [f"{max(0.0, percent):.1f} %" for percent in missing], "<= 1 %",
+               [percent <= 1 for percent in missing])
     result.notes += [
         "Whole ways: a loop of fixed work in kernel text, with and without the sampler; the "
         f"difference for each of its periods of {PERIOD_NS // 1000} us. Two runs of a loop differ by "

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """In the virtual machine: bench-overhead.py ROUNDS. What sampling takes from a syscall-bound
-and a CPU-bound load on CPU 1. Prints RUN LOAD SAMPLER HZ SECONDS; the samplers of a round
-come in an order of chance."""
+and a CPU-bound load on CPU 1. Prints run LOAD SAMPLER HZ SECONDS CAME, the last being the
+share of the samples due that came; the samplers of a round come in an order of chance."""
 
 import os
 import random
@@ -38,6 +38,12 @@ def turns():
     return spent
 
 
+def samples(kind):
+    """That have come so far; of cpu-clock nobody counts them."""
+    terms = {"profile": "samples", "nmi_timer//": "perf_delivered"}
+    return int((SETTINGS / "stats" / terms[kind]).read_text()) if kind in terms else 0
+
+
 class Sampler:
     def __init__(self, kind, hz):
         self.kind, self.hz = kind, hz
@@ -57,14 +63,16 @@ class Sampler:
             SETTINGS.joinpath("enable").write_text("0")
         elif self.kind != "off":
             self.perf.send_signal(signal.SIGINT)
-            self.perf.wait()
+            if self.perf.wait() not in (0, -signal.SIGINT):
+                raise SystemExit(f"perf record -e {self.kind} failed")
 
 
 def main():
     print("release", os.uname().release)
-    # perf is not to slow itself down.
+    # Neither perf nor nmiprof is to slow itself down.
     Path("/proc/sys/kernel/perf_cpu_time_max_percent").write_text("0")
     subprocess.run(["insmod", "nmiprof.ko"], check=True)
+    SETTINGS.joinpath("perf_budget_percent").write_text("0")
     samplers = [("off", 0)]
     samplers += [(kind, hz) for hz in RATES for kind in ("cpu-clock", "nmi_timer//", "profile")]
     for round_ in range(int(sys.argv[1])):
@@ -72,7 +80,11 @@ def main():
         for kind, hz in samplers:
             with Sampler(kind, hz):
                 for name, load in (("syscalls", syscalls), ("cpu", turns)):
-                    print("run", name, kind.rstrip("/"), hz, f"{load():.6f}", flush=True)
+                    start, before = time.monotonic(), samples(kind)
+                    spent = load()
+                    due = (time.monotonic() - start) * hz * os.cpu_count()
+                    came = (samples(kind) - before) / due if hz else 0
+                    print("run", name, kind.rstrip("/"), hz, f"{spent:.6f} {came:.3f}", flush=True)
         print(f"# round {round_ + 1}", file=sys.stderr, flush=True)
 
 

@@ -27,13 +27,14 @@ loop_recorded() {
 	for _ in 1 2; do
 		recorded "loop_$1" loop "${@:2}"
 	done
-	# Samples that it took; of the loop and of what comes before it.
-	echo "samples_$1 $(perf script -i /tmp/perf.data -F ip 2>/dev/null | grep -c . || :)"
+	# Samples that it took: of the loop, and of what comes before and after it.
+	echo "samples_$1 $(perf script -i /tmp/perf.data -F event 2>/dev/null | grep -c . || :)"
 }
 
 echo "release $(uname -r)"
 echo 0 >/proc/sys/kernel/perf_cpu_time_max_percent
-insmod nmiprof.ko perf_budget_percent=0
+insmod nmiprof.ko
+echo 0 >$settings/perf_budget_percent
 insmod nmiprof_cost.ko
 echo 1 >$settings/rate_hz # so that no timer comes between
 calls exception exception

@@ -10,9 +10,10 @@ ledger=/sys/kernel/debug/nmiprof/ledger
 mkdir out
 
 uname -r >out/release
-# perf is not to slow itself down.
+# Neither perf nor nmiprof is to slow itself down.
 echo 0 >/proc/sys/kernel/perf_cpu_time_max_percent
 insmod nmiprof.ko
+echo 0 >/sys/kernel/nmiprof/perf_budget_percent
 insmod nmiprof_load.ko cpus=1 percent=50 section_us=50000
 taskset -c 0 sh -c 'while :; do :; done' &
 busy=$!

@@ -2,6 +2,7 @@
 """perf's own commands on the PMU nmi_timer: what they print, not only that they end."""
 
 import ctypes
+import fcntl
 import os
 import re
 import signal
@@ -19,6 +20,7 @@ from nmiprof_guest import (
 PMU = Path("/sys/bus/event_source/devices/nmi_timer")
 LOAD_CPU = 1
 IRQS_OFF, IRQS_ON = "nmiprof_load_irqs_off", "nmiprof_load_irqs_on"
+SYS_PERF_EVENT_OPEN, ENABLE, SET_PERIOD = 298, 0x2400, 0x40082404
 BUSY = "i=0; while test $i -lt 100000000; do i=$((i+1)); done"
 
 
@@ -66,6 +68,18 @@ class Perf(unittest.TestCase):
         command = command or ["sleep", str(seconds)]
         return self.perf("record", "-o", self.data, "--sample-cpu", "-e", event, *arguments, "--",
                          *command)
+
+    def event_fd(self, cpu, hz=997):
+        """An event on a CPU, not enabled, that nobody reads."""
+        kind = int((PMU / "type").read_text())
+        # size 64; sample_freq, freq, disabled
+        attr = (kind.to_bytes(4, "little") + (64).to_bytes(4, "little") + bytes(8)
+                + hz.to_bytes(8, "little") + bytes(16)
+                + (1 | 1 << 10).to_bytes(8, "little")).ljust(64, b"\0")
+        libc = ctypes.CDLL(None, use_errno=True)
+        fd = libc.syscall(SYS_PERF_EVENT_OPEN, attr, -1, cpu, -1, 0)
+        self.assertGreaterEqual(fd, 0, os.strerror(ctypes.get_errno()))
+        return fd
 
     def samples(self, *extra):
         """[(comm, pid, tid, cpu, time, period, event, ip, symbol)]"""
@@ -377,6 +391,50 @@ class Limits(Perf):
         self.record("-c", "2000000", "-a")
         self.assertTrue(self.samples())
 
+    def test_a_fork_is_not_held_to_the_limit(self):
+        limit = Path("/proc/sys/kernel/perf_event_max_sample_rate")
+        self.addCleanup(limit.write_text, limit.read_text())
+        # Each child inherits the event, which was opened before.
+        self.record("-F", "997", command=[
+            "sh", "-c", f"echo 100 >{limit}; for i in 1 2 3 4 5; do /bin/true || exit 9; done"])
+
+    def test_without_privilege_not_faster_than_the_profile(self):
+        paranoid = Path("/proc/sys/kernel/perf_event_paranoid")
+        self.addCleanup(paranoid.write_text, paranoid.read_text())
+        paranoid.write_text("2")
+        os.chmod(self.scratch.name, 0o777)
+        record = ["setpriv", "--reuid=65534", "--clear-groups", "perf", "record", "-o", self.data,
+                  "-e", "nmi_timer//u", "--"]
+        count = "i=0; while test $i -lt 200000; do i=$((i+1)); done"
+        done = subprocess.run([*record[:-1], "-F", "4999", "--", "sh", "-c", count],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        os.chown(self.data, 0, 0)
+        self.assertEqual({sample[5] for sample in self.samples()}, {10 ** 9 // 997})
+        done = subprocess.run([*record[:-1], "-c", "100000", "--", "true"], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True)
+        self.assertNotEqual(done.returncode, 0)
+
+    def test_a_signal_for_each_sample(self):
+        came = []
+        self.addCleanup(signal.signal, signal.SIGIO, signal.signal(signal.SIGIO, lambda *_: came.append(1)))
+        fd = self.event_fd(LOAD_CPU, 100)
+        self.addCleanup(os.close, fd)
+        fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)
+        fcntl.ioctl(fd, ENABLE, 0)
+        self.assertTrue(wait_for(lambda: len(came) > 20))
+
+    def test_a_new_period(self):
+        fd = self.event_fd(LOAD_CPU, 10)
+        self.addCleanup(os.close, fd)
+        fcntl.ioctl(fd, ENABLE, 0)
+        fcntl.ioctl(fd, SET_PERIOD, (1_000_000).to_bytes(8, "little"))
+        before = delivered()
+        self.assertTrue(wait_for(lambda: delivered() - before > 200))
+        with self.assertRaises(OSError):
+            fcntl.ioctl(fd, SET_PERIOD, (1000).to_bytes(8, "little"))
+
     def test_bad_events(self):
         for event in ("nmi_timer/irqs_off=2/", "nmi_timer/nothing/", "nmi_timer/config=0x2/",
                       "nmi_timer//ppp", "nmi_timer/config1=1/"):
@@ -415,8 +473,8 @@ class BpfInsn(ctypes.Structure):
 class Bpf(Perf):
     """A BPF program attached to the event itself, as docs/perf.md says of each kernel."""
 
-    SYS_BPF, SYS_PERF_EVENT_OPEN = 321, 298
-    PROG_TYPE_PERF_EVENT, SET_BPF, ENABLE = 7, 0x40042408, 0x2400
+    SYS_BPF = 321
+    PROG_TYPE_PERF_EVENT, SET_BPF = 7, 0x40042408
 
     def bpf(self, command, attr):
         fd = ctypes.CDLL(None, use_errno=True).syscall(self.SYS_BPF, command, attr, len(attr))
@@ -438,16 +496,9 @@ class Bpf(Perf):
                 + ctypes.addressof(text).to_bytes(8, "little")
                 + ctypes.addressof(licence).to_bytes(8, "little")).ljust(120, b"\0")
         program_fd = self.bpf(5, attr)
-        kind = int((PMU / "type").read_text())
-        # size 64; sample_freq 997, freq, disabled
-        event = (kind.to_bytes(4, "little") + (64).to_bytes(4, "little") + bytes(8)
-                 + (997).to_bytes(8, "little") + bytes(16)
-                 + (1 | 1 << 10).to_bytes(8, "little")).ljust(64, b"\0")
-        libc = ctypes.CDLL(None, use_errno=True)
-        fd = libc.syscall(self.SYS_PERF_EVENT_OPEN, event, -1, LOAD_CPU, -1, 0)
-        self.assertGreaterEqual(fd, 0, os.strerror(ctypes.get_errno()))
-        self.assertEqual(libc.ioctl(fd, self.SET_BPF, program_fd), 0)
-        self.assertEqual(libc.ioctl(fd, self.ENABLE, 0), 0)
+        fd = self.event_fd(LOAD_CPU)
+        fcntl.ioctl(fd, self.SET_BPF, program_fd)
+        fcntl.ioctl(fd, ENABLE, 0)
         time.sleep(1)
         value, key = ctypes.c_uint64(), ctypes.c_uint32(0)
         look = (numbers.to_bytes(4, "little") + bytes(4) + ctypes.addressof(key).to_bytes(8, "little")

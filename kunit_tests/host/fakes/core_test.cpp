@@ -127,6 +127,13 @@ int core_test::set_rate(u64 hz)
 	return nmiprof_core_configure(&s, NMIPROF_RATE_HZ);
 }
 
+void core_test::change_events()
+{
+	holding_cpus held;
+
+	nmiprof_core_event_changes();
+}
+
 int core_test::set_granularity(u64 bytes)
 {
 	nmiprof_settings s = {};

@@ -77,6 +77,7 @@ class core_test : public ::testing::Test {
 	void suspend();
 	void resume();
 	int request(unsigned int cpu);
+	void change_events();
 
 	// One tick of ours on this CPU, at this place: asked for and delivered.
 	void tick_at(unsigned int cpu, u64 ip, u32 how = 0);
