@@ -92,7 +92,7 @@ static int open(struct perf_event *event, struct nmiprof_event **opened)
 	/* Each event makes the timers of all CPUs run that fast. */
 	if (!perfmon_capable() && period_ns < slow) {
 		if (!attr->freq) {
-			shim_log_refused("perf: period of %lu ns: without CAP_PERFMON at least %lu, as rate_hz says",
+			shim_log_refused("perf: period of %lu ns: without CAP_PERFMON at least %lu",
 					 period_ns, slow);
 			return -EACCES;
 		}
