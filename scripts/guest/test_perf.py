@@ -342,11 +342,11 @@ class Recording(Perf):
     def test_annotate(self):
         self.record("-a", "-F", "997", command=["sh", "-c", "dd if=/dev/zero of=/dev/null count=200000"])
         symbols = Counter(sample[8] for sample in self.samples() if sample[7] >> 63)
-        # perf cannot take every symbol apart: not one that is an alias of another.
-        hot = [symbol for symbol, _ in symbols.most_common(6) if symbol != "[unknown]"]
-        texts = {symbol: self.perf("annotate", "--stdio", "-i", self.data, "-k", "/proc/kcore", symbol,
-                                   status=None) for symbol in hot}
-        self.assertTrue(any("nmi_timer//" in text for text in texts.values()), texts)
+        hot = next(symbol for symbol, _ in symbols.most_common() if symbol != "[unknown]")
+        # perf finds the code in /proc/kcore by itself; naming that would lose the symbols.
+        text = self.perf("annotate", "--stdio", "-i", self.data, hot)
+        self.assertRegex(text, r"nmi_timer// \(\d+ samples")
+        self.assertRegex(text, r"(?m)^ +\d+\.\d+ :\s+[0-9a-f]+:")
 
 
 class Limits(Perf):
@@ -404,14 +404,14 @@ class Limits(Perf):
         paranoid.write_text("2")
         os.chmod(self.scratch.name, 0o777)
         record = ["setpriv", "--reuid=65534", "--clear-groups", "perf", "record", "-o", self.data,
-                  "-e", "nmi_timer//u", "--"]
+                  "--sample-cpu", "-e", "nmi_timer//u"]
         count = "i=0; while test $i -lt 200000; do i=$((i+1)); done"
-        done = subprocess.run([*record[:-1], "-F", "4999", "--", "sh", "-c", count],
+        done = subprocess.run([*record, "-F", "4999", "--", "sh", "-c", count],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.assertEqual(done.returncode, 0, done.stdout)
         os.chown(self.data, 0, 0)
         self.assertEqual({sample[5] for sample in self.samples()}, {10 ** 9 // 997})
-        done = subprocess.run([*record[:-1], "-c", "100000", "--", "true"], stdout=subprocess.PIPE,
+        done = subprocess.run([*record, "-c", "100000", "--", "true"], stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True)
         self.assertNotEqual(done.returncode, 0)
 
