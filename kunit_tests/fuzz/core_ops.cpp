@@ -93,7 +93,13 @@ class sequence : public core_test {
 	void change_event();
 	void stop_event(unsigned int at);
 	void close_event(unsigned int at);
+	void close_one(unsigned int at);
 	void close_events();
+	// A perf_event is opaque to the core: any address will do.
+	perf_event *as_perf(std::size_t n)
+	{
+		return reinterpret_cast<perf_event *>(&places_.at(n));
+	}
 	void foreign(unsigned int cpu, bool owned);
 	void ask_for_sample(unsigned int cpu);
 	void panic();
@@ -125,6 +131,7 @@ class sequence : public core_test {
 		int cpu; // where it is started, -1: nowhere
 	};
 	std::vector<opened> events_;
+	std::array<char, 8> places_ = {};
 	std::array<u64, most_cpus> delivered_ = {}; // to perf
 	unsigned int foreign_in_sends_ = 0, foreign_before_nmis_ = 0, nmis_in_grace_periods_ = 0;
 	std::array<bool, most_cpus> foreign_since_send_ = {};
@@ -615,9 +622,8 @@ void sequence::open_event()
 		return;
 	if (!events_.empty() && what % 4 == 3) {
 		const opened of = events_[what / 4 % events_.size()];
-		const int err = nmiprof_core_event_inherit(
-			of.event, reinterpret_cast<perf_event *>(events_.size() + 1), in_.u8() & 15,
-			&event);
+		const int err = nmiprof_core_event_inherit(of.event, as_perf(events_.size()),
+							   in_.u8() & 15, &event);
 
 		EXPECT_TRUE(!err || (err == err_nomem && may_lack)) << err;
 		if (!err)
@@ -625,8 +631,8 @@ void sequence::open_event()
 				{event, of.whole ? of.whole : of.event, of.period_ns, -1});
 		return;
 	}
-	const int err = nmiprof_core_event_open(reinterpret_cast<perf_event *>(events_.size() + 1),
-						period_ns, in_.u8() & 15, &event);
+	const int err =
+		nmiprof_core_event_open(as_perf(events_.size()), period_ns, in_.u8() & 15, &event);
 	change_events();
 	EXPECT_EQ(err == 0, event != nullptr);
 	if (!good)
@@ -646,6 +652,15 @@ void sequence::stop_event(unsigned int at)
 	o.cpu = -1;
 }
 
+void sequence::close_one(unsigned int at)
+{
+	if (events_[at].cpu >= 0)
+		stop_event(at);
+	nmiprof_core_event_close(events_[at].event);
+	change_events();
+	events_.erase(events_.begin() + at);
+}
+
 void sequence::close_event(unsigned int at)
 {
 	nmiprof_event *event = events_[at].event;
@@ -653,14 +668,10 @@ void sequence::close_event(unsigned int at)
 	// Copies go first.
 	for (unsigned int i = events_.size(); i-- > 0;)
 		if (events_[i].whole == event) {
-			close_event(i);
+			close_one(i);
 			at -= i < at;
 		}
-	if (events_[at].cpu >= 0)
-		stop_event(at);
-	nmiprof_core_event_close(event);
-	change_events();
-	events_.erase(events_.begin() + at);
+	close_one(at);
 }
 
 void sequence::close_events()

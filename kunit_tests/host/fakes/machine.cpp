@@ -652,7 +652,8 @@ int shim_counter_create(unsigned int cpu, shim_u64 rate_hz, struct perf_event **
 	if (current->fail_allocations || (current->fail_allocation && !--current->fail_allocation))
 		return -12; // ENOMEM
 	EXPECT_TRUE(current->cpus[cpu].online) << "a counter of a CPU that is offline";
-	*out = reinterpret_cast<perf_event *>(++current->counters_made);
+	current->counter_places.push_back(std::make_unique<char>());
+	*out = reinterpret_cast<perf_event *>(current->counter_places.back().get());
 	current->counters[*out] = {cpu, rate_hz, false};
 	return 0;
 }

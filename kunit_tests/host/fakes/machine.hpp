@@ -15,6 +15,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <queue>
 #include <set>
 #include <string>
@@ -166,7 +167,7 @@ class machine {
 	};
 	bool has_pmu = true;
 	std::map<perf_event *, counter> counters;
-	u64 counters_made = 0;
+	std::vector<std::unique_ptr<char>> counter_places; // a perf_event is opaque: any will do
 	// All counters of the CPU that have been started overflow now.
 	void overflow(unsigned int cpu)
 	{
