@@ -279,6 +279,8 @@ void control::disable(const update_lock &lock, const may_sleep &sleep) noexcept
 
 	if (was_on && !replan(lock, sleep, no_cpu))
 		shim_log_notice("no memory for a slower timer plan: perf keeps the fast one");
+	// One that a change without memory had to leave.
+	remove_perf_handler(lock, sleep);
 	// When off as well: other modules may have asked for samples (request()).
 	if (!has_events(lock))
 		the_timer.settle(lock, sleep);

@@ -449,6 +449,28 @@ TEST_F(perf_events_test, the_profile_keeps_its_rate_when_there_is_no_memory_for_
 	check_ledger();
 }
 
+// Nor does it stay for ever when nothing changes any more.
+TEST_F(perf_events_test, disabling_takes_away_what_a_change_without_memory_had_to_leave)
+{
+	ASSERT_EQ(enable(), 0);
+	nmiprof_event *e = open(5000);
+
+	m().run(100 * ms);
+	nmiprof_core_event_close(e);
+	m().fail_allocations = true;
+	change_events();
+	m().fail_allocations = false;
+	disable();
+	EXPECT_EQ(m().in_flight, 0u);
+	for (unsigned int number = 1; number < nmiprof_core_max_handlers(); number++) {
+		char name[32];
+
+		EXPECT_EQ(nmiprof_core_handler_name(number, name, sizeof(name)), -2) << name;
+	}
+	m().run(second);
+	EXPECT_EQ(m().cpus[0].timer_at, 0u);
+}
+
 // What one session was throttled to is not the next one's rate.
 TEST_F(perf_events_test, a_new_session_begins_at_the_full_rate)
 {
