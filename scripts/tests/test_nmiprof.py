@@ -558,16 +558,12 @@ class Record(Case):
 class Interrupted(Case):
     """Runs in a process of its own, with signals."""
 
-    @staticmethod
-    def heed_signals():
-        """Under nohup, or in the background of a script, children ignore some."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_DFL)
-
     def start(self, *argv, **options):
-        process = subprocess.Popen([PYTHON, TOOL, *argv], stdout=subprocess.PIPE,
-                                   preexec_fn=self.heed_signals,
-                                   stderr=subprocess.PIPE, text=True, **options)
+        # Under nohup, or in the background of a script, children ignore some signals. Not by
+        # preexec_fn: with a Drain running, Python in the forked child may wait for ever.
+        process = subprocess.Popen(["env", "--default-signal=INT,TERM,HUP", PYTHON, TOOL, *argv],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   **options)
         self.addCleanup(lambda: (process.kill(), process.communicate()) if process.returncode is None
                         else None)
         give_up = time.monotonic() + 20
