@@ -34,6 +34,7 @@ class token {
 
 class rcu_read : token {
 	friend class rcu_read_guard;
+	friend class lock_section;
 	friend class atomic_context;
 	constexpr rcu_read() noexcept = default;
 };
@@ -105,6 +106,23 @@ class rcu_read_guard {
 
       private:
 	rcu_read token_;
+};
+
+// What a spinlock or rwlock that is held implies (lock.hpp).
+class lock_section : token {
+      public:
+	operator const rcu_read &() const &noexcept
+	{
+		return read_;
+	}
+	operator const rcu_read &() const && = delete;
+
+      private:
+	friend class spin_guard;
+	friend class read_guard;
+	friend class write_guard;
+	constexpr lock_section() noexcept = default;
+	rcu_read read_;
 };
 
 // preempt_disable() ... preempt_enable(); nests.

@@ -4,16 +4,23 @@
 //	rcu_ptr<table> live{&default_table};
 //
 //	reader:   const table *t = live.read(nmi);           // any read section
-//	updater:  retired<table> old = live.exchange(fresh); // publish
-//	          free(old.reclaim(sleep));                  // wait, then it is ours
+//	updater:  retired<table> old = live.exchange(lock, fresh); // publish
+//	          free(old.reclaim(sleep));                        // wait, then it is ours
 //
 // A retired object cannot be dereferenced: readers may still be in it. reclaim()
 // waits for a grace period and only then gives the pointer back. To drop one
 // without reclaiming it is a bug that warns and leaks: it never blocks and
 // never frees what a reader could see.
 //
-// Costs: read() is one load. reclaim() sleeps for a grace period, milliseconds.
-// Limits: several updaters need a lock of their own (update_lock).
+// An object that derives from rcu_object need not be waited for:
+//
+//	old.call_later();	// call_rcu(): T::no_reader_left(T *) after a grace period
+//	old.free_later();	// kfree_rcu(): the kernel frees it by itself
+//
+// Costs: read() is one load. reclaim() sleeps for a grace period, milliseconds; the other
+// two queue the object.
+// Limits: several updaters need a lock, and show that they hold it: update_lock, or
+// the type given as rcu_ptr's second parameter.
 // Idea: C++26 [saferecl.rcu]; Documentation/RCU/NMI-RCU.rst for the NMI side.
 #pragma once
 
@@ -23,8 +30,13 @@
 #include "kstd/utility.hpp"
 #include "shim/log.h"
 #include "shim/rcu.h"
+#include "shim/reclaim.h"
 
 namespace nmiprof {
+
+// To be derived from, as the first of the bases: what call_rcu() and kfree_rcu() queue an
+// object by. kfree_rcu() needs it at an offset under 4096; here it is 0.
+struct rcu_object : shim_rcu_head {};
 
 template <class T> class [[nodiscard]] retired {
       public:
@@ -49,6 +61,23 @@ template <class T> class [[nodiscard]] retired {
 		return kstd::exchange<T *>(object_, nullptr);
 	}
 
+	// call_rcu(): T::no_reader_left(T *) after a grace period, in softirq. It finds the
+	// object from the head alone: C's container_of(), checked by the type.
+	void call_later() noexcept
+	{
+		if (object_)
+			shim_call_rcu(kstd::exchange<T *>(object_, nullptr),
+				      [](shim_rcu_head *head) noexcept {
+					      T::no_reader_left(static_cast<T *>(head));
+				      });
+	}
+	// kfree_rcu(): for what shim_object_alloc() gave.
+	void free_later() noexcept
+	{
+		if (object_)
+			shim_kfree_rcu(kstd::exchange<T *>(object_, nullptr));
+	}
+
 	// The object is a static one, which goes on existing: nothing is to be freed,
 	// so nothing need be waited for.
 	void stays(const T &permanent) noexcept
@@ -66,14 +95,14 @@ template <class T> class [[nodiscard]] retired {
 	}
 
       private:
-	template <class> friend class rcu_ptr;
+	template <class, class> friend class rcu_ptr;
 	explicit retired(T *object) noexcept : object_(object)
 	{
 	}
 	T *object_ = nullptr;
 };
 
-template <class T> class rcu_ptr {
+template <class T, class Lock = update_lock> class rcu_ptr {
       public:
 	constexpr explicit rcu_ptr(T *initial = nullptr) noexcept : object_(initial)
 	{
@@ -86,18 +115,23 @@ template <class T> class rcu_ptr {
 		return object_.load_acquire();
 	}
 	// rcu_dereference_protected(): the updaters' own view.
-	T *read(const update_lock &) const noexcept
+	T *read(const Lock &) const noexcept
 	{
 		return object_.load_relaxed();
 	}
+	// RCU_INIT_POINTER(): while no reader can come by this pointer.
+	void init(T *first) noexcept
+	{
+		object_.store_relaxed(first);
+	}
 	// rcu_assign_pointer() where the old object, if any, goes on living.
-	void publish(const update_lock &, T *fresh) noexcept
+	void publish(const Lock &, T *fresh) noexcept
 	{
 		shim_rcu_assign_pointer(reinterpret_cast<void **>(object_.raw()), fresh);
 	}
 	// rcu_replace_pointer(): all that was written to `fresh` is visible before
 	// the pointer is.
-	retired<T> exchange(const update_lock &lock, T *fresh) noexcept
+	retired<T> exchange(const Lock &lock, T *fresh) noexcept
 	{
 		T *old = object_.load_relaxed();
 

@@ -4,18 +4,17 @@
 
 #include <linux/cpumask.h>
 #include <linux/kobject.h>
-#include <linux/kstrtox.h>
 #include <linux/module.h>
 #include <linux/slab.h>
-#include <linux/string.h>
 #include <linux/sysfs.h>
 
 #include "internal.h"
 #include "nmiprof_core.h"
+#include "parse.h"
 #include "shim/cpu.h"
 
-static const char *const layouts[] = { "percpu", "shared" };
-static const char *const sources[] = { "timer", "pmu" };
+static const char *const layouts[] = { "percpu", "shared", NULL };
+static const char *const sources[] = { "timer", "pmu", NULL };
 
 static ulong rate_hz;
 module_param(rate_hz, ulong, 0);
@@ -48,24 +47,6 @@ static int configure(const struct nmiprof_settings *s, unsigned int fields)
 	return err;
 }
 
-/* A value written to sysfs may hold anything; @count bytes, a zero byte follows. */
-static int check_text(const char *what, const char *text, size_t count)
-{
-	if (strnlen(text, count) == count)
-		return 0;
-	pr_err_ratelimited("refused: %s: holds a zero byte\n", what);
-	return -EINVAL;
-}
-
-static int parse_u64(const char *what, const char *text, shim_u64 *value)
-{
-	int err = kstrtoul(text, 0, value);
-
-	if (err)
-		pr_err_ratelimited("refused: %s: not a number\n", what);
-	return err;
-}
-
 static int parse_enable(const char *text, unsigned int *on)
 {
 	int err = kstrtouint(text, 10, on);
@@ -75,30 +56,6 @@ static int parse_enable(const char *text, unsigned int *on)
 	if (err)
 		pr_err_ratelimited("refused: enable: must be 0 or 1\n");
 	return err;
-}
-
-static int parse_layout(const char *text, shim_u32 *shared)
-{
-	int at = sysfs_match_string(layouts, text);
-
-	if (at < 0) {
-		pr_err_ratelimited("refused: layout: must be percpu or shared\n");
-		return at;
-	}
-	*shared = at;
-	return 0;
-}
-
-static int parse_source(const char *text, shim_u32 *from_pmu)
-{
-	int at = sysfs_match_string(sources, text);
-
-	if (at < 0) {
-		pr_err_ratelimited("refused: source: must be timer or pmu\n");
-		return at;
-	}
-	*from_pmu = at;
-	return 0;
 }
 
 /* @mask: room for the list; @s then points to it. */
@@ -135,11 +92,11 @@ int nmiprof_settings_from_parameters(void)
 		fields |= NMIPROF_GRANULARITY;
 	}
 	if (layout) {
-		err = parse_layout(layout, &s.shared_layout);
+		err = nmiprof_parse_choice("layout", layout, layouts, &s.shared_layout);
 		fields |= NMIPROF_LAYOUT;
 	}
 	if (source && !err) {
-		err = parse_source(source, &s.from_pmu);
+		err = nmiprof_parse_choice("source", source, sources, &s.from_pmu);
 		fields |= NMIPROF_SOURCE;
 	}
 	if (cpus && !err) {
@@ -161,7 +118,7 @@ static ssize_t enable_store(struct kobject *kobj, struct kobj_attribute *attr, c
 			    size_t count)
 {
 	unsigned int on;
-	int err = check_text("enable", buf, count) ?: parse_enable(buf, &on);
+	int err = nmiprof_check_text("enable", buf, count) ?: parse_enable(buf, &on);
 
 	if (err)
 		return err;
@@ -187,8 +144,8 @@ static ssize_t rate_hz_store(struct kobject *kobj, struct kobj_attribute *attr, 
 {
 	struct nmiprof_settings s;
 
-	return check_text("rate_hz", buf, count) ?:
-	       parse_u64("rate_hz", buf, &s.rate_hz) ?:
+	return nmiprof_check_text("rate_hz", buf, count) ?:
+	       nmiprof_parse_u64("rate_hz", buf, &s.rate_hz) ?:
 	       configure(&s, NMIPROF_RATE_HZ) ?: count;
 }
 
@@ -205,8 +162,8 @@ static ssize_t granularity_store(struct kobject *kobj, struct kobj_attribute *at
 {
 	struct nmiprof_settings s;
 
-	return check_text("granularity", buf, count) ?:
-	       parse_u64("granularity", buf, &s.granularity) ?:
+	return nmiprof_check_text("granularity", buf, count) ?:
+	       nmiprof_parse_u64("granularity", buf, &s.granularity) ?:
 	       configure(&s, NMIPROF_GRANULARITY) ?: count;
 }
 
@@ -223,8 +180,8 @@ static ssize_t layout_store(struct kobject *kobj, struct kobj_attribute *attr, c
 {
 	struct nmiprof_settings s;
 
-	return check_text("layout", buf, count) ?:
-	       parse_layout(buf, &s.shared_layout) ?:
+	return nmiprof_check_text("layout", buf, count) ?:
+	       nmiprof_parse_choice("layout", buf, layouts, &s.shared_layout) ?:
 	       configure(&s, NMIPROF_LAYOUT) ?: count;
 }
 
@@ -247,7 +204,7 @@ static ssize_t cpus_store(struct kobject *kobj, struct kobj_attribute *attr, con
 
 	if (!zalloc_cpumask_var(&mask, GFP_KERNEL))
 		return -ENOMEM;
-	err = check_text("cpus", buf, count) ?: parse_cpus(buf, mask, &s) ?:
+	err = nmiprof_check_text("cpus", buf, count) ?: parse_cpus(buf, mask, &s) ?:
 	      configure(&s, NMIPROF_CPUS);
 	free_cpumask_var(mask);
 	return err ?: count;
@@ -266,8 +223,8 @@ static ssize_t source_store(struct kobject *kobj, struct kobj_attribute *attr, c
 {
 	struct nmiprof_settings s;
 
-	return check_text("source", buf, count) ?:
-	       parse_source(buf, &s.from_pmu) ?:
+	return nmiprof_check_text("source", buf, count) ?:
+	       nmiprof_parse_choice("source", buf, sources, &s.from_pmu) ?:
 	       configure(&s, NMIPROF_SOURCE) ?: count;
 }
 
@@ -282,8 +239,8 @@ static ssize_t perf_budget_percent_store(struct kobject *kobj, struct kobj_attri
 					 const char *buf, size_t count)
 {
 	shim_u64 percent;
-	int err = check_text("perf_budget_percent", buf, count) ?:
-		  parse_u64("perf_budget_percent", buf, &percent);
+	int err = nmiprof_check_text("perf_budget_percent", buf, count) ?:
+		  nmiprof_parse_u64("perf_budget_percent", buf, &percent);
 
 	if (err)
 		return err;

@@ -174,9 +174,9 @@ bool sysfs_streq(const char *a, const char *b)
 	return *a == *b || (!*a && *b == '\n' && !b[1]) || (*a == '\n' && !a[1] && !*b);
 }
 
-int settings_match_string(const char *const *array, size_t n, const char *s)
+int __sysfs_match_string(const char *const *array, size_t n, const char *s)
 {
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && array[i]; i++)
 		if (sysfs_streq(array[i], s))
 			return static_cast<int>(i);
 	return -EINVAL;

@@ -58,9 +58,7 @@ int sysfs_create_group(struct kobject *kobj, const struct attribute_group *group
 void sysfs_remove_group(struct kobject *kobj, const struct attribute_group *group);
 int sysfs_emit(char *buf, const char *format, ...);
 bool sysfs_streq(const char *a, const char *b);
-int settings_match_string(const char *const *array, size_t n, const char *s);
-#define sysfs_match_string(array, s) \
-	settings_match_string(array, sizeof(array) / sizeof((array)[0]), s)
+int __sysfs_match_string(const char *const *array, size_t n, const char *s);
 
 int kstrtoul(const char *s, unsigned int base, unsigned long *result);
 int kstrtouint(const char *s, unsigned int base, unsigned int *result);

@@ -83,6 +83,7 @@ void machine::expect_may_sleep(const char *what)
 	expect(context::process, what);
 	EXPECT_EQ(levels.back().preempt, 0u) << what << " with preemption off";
 	EXPECT_EQ(levels.back().rcu, 0u) << what << " inside a read section";
+	EXPECT_TRUE(current->locked.empty()) << what << " with a spinlock or rwlock held";
 }
 
 // --- time ---
@@ -405,6 +406,13 @@ void machine::free(void *p)
 	EXPECT_FALSE(publications_.count(p)) << "freed while published";
 	EXPECT_FALSE(withdrawn_.count(p)) << "freed without a grace period";
 	withdrawn_.erase(p);
+	// Pointers in it lead nowhere any more.
+	for (auto at = published_.lower_bound(static_cast<void **>(p));
+	     at != published_.end() &&
+	     reinterpret_cast<char *>(at->first) < static_cast<char *>(p) + found->second;
+	     at = published_.erase(at))
+		if (at->second && --publications_[at->second] == 0)
+			publications_.erase(at->second);
 	live_bytes -= found->second;
 	objects_.erase(found);
 	std::free(p);
@@ -465,13 +473,44 @@ void machine::synchronize()
 {
 	expect_may_sleep("shim_synchronize_rcu()");
 	const std::set<void *> waited_for = withdrawn_;
+	std::deque<deferred> over;
 
+	over.swap(deferred_objects);
 	grace_periods++;
 	if (in_grace_period)
 		in_grace_period();
 	run(grace_period_ns);
 	for (void *p : waited_for)
 		withdrawn_.erase(p);
+	for (const deferred &object : over) {
+		if (object.done)
+			object.done(object.head);
+		else
+			free(object.head);
+	}
+}
+
+// --- locks ---
+
+void machine::lock(const void *lock, bool reading)
+{
+	int &held = locked[lock];
+
+	expect(context::process, "a lock was taken");
+	EXPECT_TRUE(reading ? held >= 0 : held == 0) << "deadlock: the lock is held already";
+	held += reading ? 1 : -1;
+	levels.back().preempt++;
+}
+
+void machine::unlock(const void *lock, bool reading)
+{
+	int &held = locked[lock];
+
+	EXPECT_TRUE(reading ? held > 0 : held == -1) << "not held";
+	held -= reading ? 1 : -1;
+	if (!held)
+		locked.erase(lock);
+	levels.back().preempt--;
 }
 
 namespace {

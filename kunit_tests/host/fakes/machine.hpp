@@ -13,10 +13,12 @@
 //	NMI latch	as on x86: while one is handled at most one more is remembered
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <queue>
+#include <random>
 #include <set>
 #include <string>
 #include <vector>
@@ -25,11 +27,16 @@
 #include "shim/context.h"
 #include "shim/counter.h"
 #include "shim/cpu.h"
+#include "shim/lock.h"
 #include "shim/log.h"
 #include "shim/memory.h"
 #include "shim/nmi.h"
+#include "shim/object.h"
 #include "shim/perf.h"
+#include "shim/random.h"
 #include "shim/rcu.h"
+#include "shim/reclaim.h"
+#include "shim/sched.h"
 #include "shim/text.h"
 #include "shim/timer.h"
 #include "shim/trace.h"
@@ -140,10 +147,23 @@ class machine {
 	}
 	bool fail_cpu_states = false;
 
+	u64 memory_available = u64{1} << 40;
+
+	// --- random ---
+	std::mt19937 random{1};
+	std::deque<u32> next_random; // these first
+
 	// --- RCU ---
 	u64 grace_period_ns = 0;
 	u64 grace_periods = 0;
 	std::function<void()> in_grace_period; // e.g. delivers NMIs in the middle
+	// Handed to call_rcu(), or with done == nullptr to kfree_rcu(): done with at the end
+	// of the next grace period that anybody waits for.
+	struct deferred {
+		shim_rcu_head *head;
+		void (*done)(shim_rcu_head *);
+	};
+	std::deque<deferred> deferred_objects;
 
 	// --- text, log ---
 	u64 text_start = 0xffffffff81000000, text_end = 0xffffffff81010000;
@@ -176,6 +196,9 @@ class machine {
 
 	// --- locks, contexts ---
 	unsigned int cpus_locked = 0;
+	std::map<const void *, int>
+		locked; // spinlocks and rwlocks; readers count up, a writer is -1
+	u64 write_locks = 0, read_locks = 0, spin_locks = 0;
 	bool update_locked = false;
 	u64 update_locks = 0;
 	std::function<void()> on_relax;
@@ -191,6 +214,8 @@ class machine {
 	void free(void *p);
 	void assign(void **where, void *what);
 	void synchronize();
+	void lock(const void *lock, bool reading);
+	void unlock(const void *lock, bool reading);
 	void send(unsigned int cpu);
 	void kick(unsigned int cpu);
 	void cancel(unsigned int cpu);

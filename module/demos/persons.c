@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The person list: readers look for a winner, writers replace persons (spec D1 to D3). */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/module.h>
+#include <linux/printk.h>
+
+#include "demos/persons.h"
+#include "experiment.h"
+
+/* So many while it runs. Experiment's mutex. */
+static ulong size = 100000;
+module_param_named(persons, size, ulong, 0);
+MODULE_PARM_DESC(persons, "Persons in the list, 1 to 10000000 (default 100000)");
+
+static const char *const contests[] = { "money_per_age", "money_per_iq", "iq_minus_age", NULL };
+static const char *const ways[] = { "synchronize_rcu", "call_rcu", "kfree_rcu", NULL };
+static const char *const protections[] = { "rcu", "rwlock", "spinlock", NULL };
+
+/* Readers */
+
+struct reader_data {
+	unsigned int contest; /* what it looks for */
+	struct persons_outcome seen; /* in the latest walk; thread's lock */
+};
+
+static struct reader_data *of_reader(struct demo_thread *thread)
+{
+	return thread->of_role;
+}
+
+static void reader_init(struct demo_thread *thread)
+{
+	static const u64 interval_us[] = { 1000000, 400000, 700000 };
+
+	thread->cpu = thread->nr;
+	of_reader(thread)->contest = thread->nr % ARRAY_SIZE(interval_us);
+	thread->interval_us = interval_us[thread->nr % ARRAY_SIZE(interval_us)];
+}
+
+static void reader_turn(struct demo_thread *thread)
+{
+	struct persons_outcome seen;
+
+	persons_scan(READ_ONCE(of_reader(thread)->contest), &thread->stopping, &seen);
+	if (READ_ONCE(thread->stopping))
+		return;
+	spin_lock(&thread->lock);
+	of_reader(thread)->seen = seen;
+	spin_unlock(&thread->lock);
+}
+
+enum { CONTEST, WINNER, WINNER_AGE, WINNER_IQ, WINNER_MONEY, PERSONS, SKIPPED };
+
+static int reader_get(struct kobject *owner, unsigned int what, u64 *value)
+{
+	struct demo_thread *thread = demo_thread_of(owner);
+	struct persons_outcome seen;
+
+	spin_lock(&thread->lock);
+	seen = of_reader(thread)->seen;
+	spin_unlock(&thread->lock);
+	switch (what) {
+	case CONTEST:
+		*value = READ_ONCE(of_reader(thread)->contest);
+		return 0;
+	case PERSONS:
+		*value = seen.persons;
+		return 0;
+	case SKIPPED:
+		*value = seen.skipped;
+		return 0;
+	case WINNER:
+		*value = seen.winner.num;
+		break;
+	case WINNER_AGE:
+		*value = seen.winner.age;
+		break;
+	case WINNER_IQ:
+		*value = seen.winner.iq;
+		break;
+	default:
+		*value = seen.winner.money;
+	}
+	return seen.any ? 0 : -ENODATA;
+}
+
+static int reader_set(struct kobject *owner, unsigned int what, u64 value)
+{
+	WRITE_ONCE(of_reader(demo_thread_of(owner))->contest, value);
+	return 0;
+}
+
+static struct demo_value reader_values[] = {
+	DEMO_VALUE_RW(contest, CONTEST, reader_get, reader_set, .names = contests),
+	DEMO_VALUE_RO(winner, WINNER, reader_get),
+	DEMO_VALUE_RO(winner_age, WINNER_AGE, reader_get),
+	DEMO_VALUE_RO(winner_iq, WINNER_IQ, reader_get),
+	DEMO_VALUE_RO(winner_money, WINNER_MONEY, reader_get),
+	DEMO_VALUE_RO(persons, PERSONS, reader_get),
+	DEMO_VALUE_RO(skipped, SKIPPED, reader_get),
+	{ }
+};
+
+static const struct demo_role reader = {
+	.name = "reader",
+	.plural = "readers",
+	.count = 3,
+	.init = reader_init,
+	.turn = reader_turn,
+	.values = reader_values,
+	.data_bytes = sizeof(struct reader_data),
+};
+
+/* Writers */
+
+static void writer_init(struct demo_thread *thread)
+{
+	thread->cpu = 3 + thread->nr;
+	thread->interval_us = 5000;
+}
+
+static void writer_turn(struct demo_thread *thread)
+{
+	if (!persons_update())
+		return;
+	spin_lock(&thread->lock);
+	thread->failed++;
+	spin_unlock(&thread->lock);
+}
+
+static const struct demo_role writer = {
+	.name = "writer",
+	.plural = "writers",
+	.count = 1,
+	.init = writer_init,
+	.turn = writer_turn,
+};
+
+/* All */
+
+static int check_size(u64 persons)
+{
+	if (persons >= 1 && persons <= PERSONS_MAX_SIZE)
+		return 0;
+	pr_err_ratelimited("refused: size %llu: must be 1 to %u\n", persons,
+			   PERSONS_MAX_SIZE);
+	return -ERANGE;
+}
+
+static int size_get(struct kobject *owner, unsigned int what, u64 *value)
+{
+	*value = READ_ONCE(size);
+	return 0;
+}
+
+static int size_set(struct kobject *owner, unsigned int what, u64 value)
+{
+	int err = check_size(value);
+
+	if (err)
+		return err;
+	mutex_lock(&demo_persons.mutex);
+	if (demo_persons.running)
+		err = persons_resize(value);
+	if (!err)
+		WRITE_ONCE(size, value);
+	mutex_unlock(&demo_persons.mutex);
+	return err;
+}
+
+static int setting_get(struct kobject *owner, unsigned int what, u64 *value)
+{
+	*value = persons_get(what);
+	return 0;
+}
+
+static int setting_set(struct kobject *owner, unsigned int what, u64 value)
+{
+	persons_set(what, value);
+	return 0;
+}
+
+enum { ALLOCATED, FREED, WAITING, THROTTLED, UPDATES };
+
+static int count_get(struct kobject *owner, unsigned int what, u64 *value)
+{
+	struct persons_counts counts;
+
+	persons_count(&counts);
+	*value = what == ALLOCATED ? counts.allocated :
+		 what == FREED ? counts.freed :
+		 what == WAITING ? counts.waiting :
+		 what == THROTTLED ? counts.throttled : counts.updates[what - UPDATES];
+	return 0;
+}
+
+enum { MEAN_NS, LONGEST_NS, MEASURES };
+
+/* @what: way * MEASURES + measure */
+static int grace_period_get(struct kobject *owner, unsigned int what, u64 *value)
+{
+	struct demo_durations seen;
+
+	persons_grace_periods(what / MEASURES, &seen);
+	*value = what % MEASURES == MEAN_NS ? seen.mean_ns : seen.longest_ns;
+	return seen.count ? 0 : -ENODATA;
+}
+
+#define OF_WAY(_way, _WAY) \
+	DEMO_VALUE_RO(updates_by_##_way, UPDATES + PERSONS_##_WAY, count_get), \
+	DEMO_VALUE_RO(grace_period_mean_ns_of_##_way, \
+		      PERSONS_##_WAY * MEASURES + MEAN_NS, grace_period_get), \
+	DEMO_VALUE_RO(grace_period_longest_ns_of_##_way, \
+		      PERSONS_##_WAY * MEASURES + LONGEST_NS, grace_period_get)
+
+static struct demo_value values[] = {
+	DEMO_VALUE_RW(size, 0, size_get, size_set),
+	DEMO_VALUE_RW(reclaim, PERSONS_WAY, setting_get, setting_set, .names = ways),
+	DEMO_VALUE_RW(readers_use, PERSONS_PROTECTION, setting_get, setting_set,
+		      .names = protections),
+	DEMO_VALUE_RW(backlog_max, PERSONS_BACKLOG_MAX, setting_get, setting_set),
+	DEMO_VALUE_RO(allocated, ALLOCATED, count_get),
+	DEMO_VALUE_RO(freed, FREED, count_get),
+	DEMO_VALUE_RO(waiting, WAITING, count_get),
+	DEMO_VALUE_RO(throttled, THROTTLED, count_get),
+	OF_WAY(synchronize_rcu, SYNCHRONIZE),
+	OF_WAY(call_rcu, CALL),
+	OF_WAY(kfree_rcu, KFREE),
+	{ }
+};
+
+static int prepare(void)
+{
+	return check_size(size) ?: persons_resize(size);
+}
+
+static void objects(u64 *allocated, u64 *freed)
+{
+	struct persons_counts counts;
+
+	persons_count(&counts);
+	*allocated = counts.allocated;
+	*freed = counts.freed;
+}
+
+struct demo_experiment demo_persons = {
+	.name = "persons",
+	.roles = { &reader, &writer },
+	.values = values,
+	.init = persons_init,
+	.prepare = prepare,
+	.dismantle = persons_clear,
+	.dump = persons_dump,
+	.objects = objects,
+};

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/sched.h>
+
+#include "shim/sched.h"
+#include "check.h"
+
+void shim_cond_resched(void)
+{
+	shim_check(may_sleep);
+	cond_resched();
+}
