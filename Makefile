@@ -17,7 +17,7 @@ sources := Kbuild module cxx_core shims kunit_tests scripts
 
 STOCK := 6.1-amd64 6.1-cloud 6.1-rt 6.12-amd64 6.12-cloud 6.12-rt
 
-.PHONY: all modules stock setup demo test host-test test-all bench torture lint clean help
+.PHONY: all modules stock setup demo demo-rcu test host-test test-all bench torture lint clean help
 
 all: modules
 	@echo "built $(out)/nmiprof.ko"
@@ -47,6 +47,9 @@ setup:
 demo:
 	@scripts/demo
 
+demo-rcu:
+	@scripts/demo-rcu
+
 test:
 	@scripts/test
 
@@ -75,6 +78,7 @@ help:
 	@echo 'make KERNEL=NAME     ... for a stock Debian kernel: $(STOCK)'
 	@echo 'make stock           ... for all of those, and the test modules'
 	@echo 'make demo            a first profile, in a virtual machine (root)'
+	@echo 'make demo-rcu        RCU beside what it replaces, in a virtual machine'
 	@echo 'make test            host tests, then tests in virtual machines'
 	@echo 'make host-test       host tests alone'
 	@echo 'make lint            static checks: checkpatch, sparse, clang-tidy, shellcheck, ...'

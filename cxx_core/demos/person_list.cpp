@@ -324,12 +324,16 @@ retired<person> person_list::replace(const person_lock &held, slot &where, perso
 
 result<void> person_list::update(const may_sleep &sleep) noexcept
 {
+	const uint64_t began = shim_now_ns();
 	// Before the lock is taken: it may sleep.
 	person *fresh = make_person(sleep, 0);
 
 	if (!fresh)
 		return errc::no_memory;
-	reclaim(sleep, replace_random(fresh));
+	retired<person> old = replace_random(fresh);
+
+	count.replacing.add(shim_now_ns() - began);
+	reclaim(sleep, kstd::move(old));
 	bound_backlog(sleep);
 	return {};
 }

@@ -105,6 +105,7 @@ class person_list {
 		kstd::atomic<uint64_t> updates[reclaim_ways];
 		kstd::atomic<uint64_t> throttled; // a writer waited for backlog_max
 		durations grace_periods[reclaim_ways]; // until freed, or known to be
+		durations replacing; // updates, from the allocation on, without reclaiming
 	};
 	counters count;
 	// Replaced and not freed yet. kfree_rcu() gives no notice: of its objects, those that

@@ -43,6 +43,7 @@ struct persons_counts {
 	shim_u64 updates[PERSONS_WAYS];
 	shim_u64 waiting; /* replaced, and a reader might still be there */
 	shim_u64 throttled; /* a writer waited for the backlog */
+	shim_u64 replacing_mean_ns; /* an update without reclaiming */
 };
 
 void persons_init(void) SHIM_NOEXCEPT;

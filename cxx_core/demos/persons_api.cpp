@@ -112,6 +112,7 @@ void persons_count(persons_counts *out) noexcept
 		out->updates[i] = c.updates[i].load_relaxed();
 	out->waiting = the_persons.waiting();
 	out->throttled = c.throttled.load_relaxed();
+	out->replacing_mean_ns = c.replacing.mean_ns();
 }
 
 void persons_grace_periods(persons_way way, demo_durations *out) noexcept

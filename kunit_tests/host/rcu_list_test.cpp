@@ -45,8 +45,10 @@ class rcu_list_test : public core_test {
 	}
 	element *replace(element *old, int value)
 	{
-		element *fresh = make(value);
-
+		return replace(old, make(value));
+	}
+	element *replace(element *old, element *fresh)
+	{
 		list.replace(u.lock, old, fresh).free_later();
 		live_.erase(old);
 		live_.insert(fresh);
@@ -146,12 +148,12 @@ TEST_F(rcu_list_test, the_rest_stays_when_one_is_removed)
 TEST_F(rcu_list_test, a_reader_on_a_replaced_element_goes_on_to_the_rest)
 {
 	add(1);
-	element *middle = add(2);
+	element *middle = add(2), *fresh = make(20);
 
 	add(3);
 	EXPECT_EQ(walk([&](int at) {
 			  if (at == 2)
-				  middle = replace(middle, 20);
+				  replace(middle, fresh);
 		  }),
 		  (values{3, 2, 1}));
 	EXPECT_EQ(walk(), (values{3, 20, 1}));
@@ -160,12 +162,12 @@ TEST_F(rcu_list_test, a_reader_on_a_replaced_element_goes_on_to_the_rest)
 TEST_F(rcu_list_test, a_reader_before_a_replaced_element_sees_the_new_one)
 {
 	add(1);
-	element *middle = add(2);
+	element *middle = add(2), *fresh = make(20);
 
 	add(3);
 	EXPECT_EQ(walk([&](int at) {
 			  if (at == 3)
-				  middle = replace(middle, 20);
+				  replace(middle, fresh);
 		  }),
 		  (values{3, 20, 1}));
 }

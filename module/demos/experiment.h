@@ -16,7 +16,6 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
-
 struct demo_experiment;
 struct demo_role;
 struct dentry;
@@ -69,6 +68,7 @@ struct demo_thread {
 struct demo_role {
 	const char *name, *plural;
 	unsigned int count; /* so many at first */
+	unsigned int most; /* 0: DEMO_MAX_THREADS */
 	void (*init)(struct demo_thread *thread); /* its CPU and interval */
 	void (*turn)(struct demo_thread *thread);
 	struct demo_value *values; /* the last has no name */
@@ -82,11 +82,13 @@ struct demo_experiment {
 	const char *name;
 	const struct demo_role *roles[DEMO_MAX_ROLES + 1];
 	struct demo_value *values; /* the last has no name */
-	void (*init)(void); /* once, when the module is loaded */
+	void (*init)(void); /* once, when the module is loaded; NULL: nothing */
+	void (*exit)(void); /* once, when it is unloaded and nobody is left; NULL: nothing */
 	int (*prepare)(void); /* before its first thread begins; 0 or -errno */
 	void (*dismantle)(void); /* after its last one has ended; what it made is freed */
 	void (*dump)(struct dentry *folder); /* its files in debugfs; NULL: none */
-	void (*objects)(u64 *allocated, u64 *freed); /* since the module was loaded */
+	/* Since the module was loaded; NULL: none that a grace period is waited for. */
+	void (*objects)(u64 *allocated, u64 *freed);
 
 	/* The framework's. */
 	struct kobject kobj;
@@ -98,6 +100,7 @@ struct demo_experiment {
 
 /* The table (main.c). */
 extern struct demo_experiment demo_persons;
+extern struct demo_experiment demo_read_side;
 
 /* threads.c. The experiment's mutex is held. */
 int demo_start(struct demo_experiment *experiment);

@@ -16,6 +16,7 @@ MODULE_PARM_DESC(run, "Start the first experiment, the person list, at once (def
 
 static struct demo_experiment *const experiments[] = {
 	&demo_persons,
+	&demo_read_side,
 };
 
 static struct kobject *root;
@@ -35,6 +36,8 @@ static void say_whether_all_is_freed(const struct demo_experiment *experiment)
 {
 	u64 allocated, freed;
 
+	if (!experiment->objects)
+		return;
 	experiment->objects(&allocated, &freed);
 	if (allocated != freed)
 		pr_alert("!!! %s: %llu objects allocated, %llu freed\n", experiment->name,
@@ -51,8 +54,11 @@ static void remove_first(unsigned int count)
 		demo_remove(experiments[i]);
 	/* Callbacks of call_rcu() are code of this module. */
 	rcu_barrier();
-	for (i = 0; i < count; i++)
+	for (i = 0; i < count; i++) {
+		if (experiments[i]->exit)
+			experiments[i]->exit();
 		say_whether_all_is_freed(experiments[i]);
+	}
 	kobject_put(root);
 }
 
@@ -75,7 +81,8 @@ static int __init rcu_demo_init(void)
 	if (!root)
 		return -ENOMEM;
 	for (i = 0; i < ARRAY_SIZE(experiments); i++) {
-		experiments[i]->init();
+		if (experiments[i]->init)
+			experiments[i]->init();
 		err = demo_add(experiments[i], root);
 		if (err)
 			goto remove;

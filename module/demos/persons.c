@@ -181,17 +181,32 @@ static int setting_set(struct kobject *owner, unsigned int what, u64 value)
 	return 0;
 }
 
-enum { ALLOCATED, FREED, WAITING, THROTTLED, UPDATES };
+enum { ALLOCATED, FREED, WAITING, THROTTLED, REPLACING_MEAN_NS, UPDATES };
 
 static int count_get(struct kobject *owner, unsigned int what, u64 *value)
 {
 	struct persons_counts counts;
 
 	persons_count(&counts);
-	*value = what == ALLOCATED ? counts.allocated :
-		 what == FREED ? counts.freed :
-		 what == WAITING ? counts.waiting :
-		 what == THROTTLED ? counts.throttled : counts.updates[what - UPDATES];
+	switch (what) {
+	case ALLOCATED:
+		*value = counts.allocated;
+		break;
+	case FREED:
+		*value = counts.freed;
+		break;
+	case WAITING:
+		*value = counts.waiting;
+		break;
+	case THROTTLED:
+		*value = counts.throttled;
+		break;
+	case REPLACING_MEAN_NS:
+		*value = counts.replacing_mean_ns;
+		break;
+	default:
+		*value = counts.updates[what - UPDATES];
+	}
 	return 0;
 }
 
@@ -207,6 +222,7 @@ static int grace_period_get(struct kobject *owner, unsigned int what, u64 *value
 	return seen.count ? 0 : -ENODATA;
 }
 
+/* lint: COMPLEX_MACRO: items of a list */
 #define OF_WAY(_way, _WAY) \
 	DEMO_VALUE_RO(updates_by_##_way, UPDATES + PERSONS_##_WAY, count_get), \
 	DEMO_VALUE_RO(grace_period_mean_ns_of_##_way, \
@@ -224,6 +240,7 @@ static struct demo_value values[] = {
 	DEMO_VALUE_RO(freed, FREED, count_get),
 	DEMO_VALUE_RO(waiting, WAITING, count_get),
 	DEMO_VALUE_RO(throttled, THROTTLED, count_get),
+	DEMO_VALUE_RO(replacing_mean_ns, REPLACING_MEAN_NS, count_get),
 	OF_WAY(synchronize_rcu, SYNCHRONIZE),
 	OF_WAY(call_rcu, CALL),
 	OF_WAY(kfree_rcu, KFREE),

@@ -3,6 +3,7 @@
 #include "../../shims/log.c"
 #include "../../shims/clock.c"
 #include "../../shims/context.c"
+#include "../../shims/delay.c"
 #include "../../shims/lock.c"
 #include "../../shims/memory.c"
 #include "../../shims/object.c"

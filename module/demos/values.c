@@ -128,7 +128,7 @@ static int experiment_get(struct kobject *owner, unsigned int what, u64 *value)
 static int experiment_set(struct kobject *owner, unsigned int what, u64 value)
 {
 	struct demo_experiment *experiment = experiment_of(owner);
-	u64 most = what == RUN ? 1 : DEMO_MAX_THREADS;
+	u64 most = what == RUN ? 1 : experiment->roles[what - 1]->most ?: DEMO_MAX_THREADS;
 	int err = 0;
 
 	if (value > most) {

@@ -26,11 +26,11 @@ def block(name, rows):
     return f"${name} << END_OF_DATA\n" + "\n".join(lines) + "\nEND_OF_DATA\n"
 
 
-def draw(name, script, size=(860, 420)):
+def draw(name, script, size=(860, 420), folder=FOLDER):
     """Run gnuplot; Markdown that shows the picture."""
-    FOLDER.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for suffix, terminal in TERMINALS.items():
-        head = f"set terminal {terminal.format(*size)}\nset output '{FOLDER / name}.{suffix}'\n"
+        head = f"set terminal {terminal.format(*size)}\nset output '{folder / name}.{suffix}'\n"
         head += "set encoding utf8\nset termoption noenhanced\nset border 3\nset tics nomirror\nset grid ytics lc '#dddddd'\n"
         done = subprocess.run(["gnuplot", "-"], input=head + script, text=True,
                               stderr=subprocess.PIPE)

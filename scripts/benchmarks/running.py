@@ -140,8 +140,10 @@ def build(kernel):
         raise Failure(f"make KERNEL={kernel} TESTS=1 failed")
 
 
-def guest(kernel, script, arguments="", modules=(), smp=None, icount=False, get=None, timeout=300):
-    """Run scripts/guest/SCRIPT in a virtual machine: (output, the command to show)."""
+def guest(kernel, script, arguments="", modules=(), smp=None, icount=False, get=None, timeout=300,
+          beside=()):
+    """Run scripts/guest/SCRIPT in a virtual machine: (output, the command to show).
+    `beside`: other files of scripts/guest that it needs."""
     command = ["scripts/vm", "--quiet"]
     if icount:
         command.append("--icount")
@@ -149,7 +151,9 @@ def guest(kernel, script, arguments="", modules=(), smp=None, icount=False, get=
         command += ["--smp", str(smp)]
     for module in ("nmiprof.ko", *(f"{name}.ko" for name in modules)):
         command += ["--put", f"build/{kernel}/{module}"]
-    command += ["--put", f"scripts/guest/{script}", "--timeout", str(timeout)]
+    for file in (script, *beside):
+        command += ["--put", f"scripts/guest/{file}"]
+    command += ["--timeout", str(timeout)]
     interpreter = "/usr/bin/python3" if script.endswith(".py") else "bash"
     end = ["--exec", f"{interpreter} {script} {arguments}".strip(), kernel]
     if not get:

@@ -3,6 +3,7 @@
 """run_tests.py MODULE... - run unittest modules in the guest, print KTAP."""
 
 import sys
+import time
 import unittest
 
 
@@ -10,6 +11,18 @@ class Ktap(unittest.TestResult):
     """One line for each test as it ends; diagnostics as comments before it."""
 
     count = failed = 0
+
+    def __init__(self):
+        super().__init__()
+        self.seconds = {}
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.seconds[test.id()] = -time.monotonic()
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        self.seconds[test.id()] += time.monotonic()
 
     def line(self, ok, test, text="", directive=""):
         self.count += 1
@@ -44,7 +57,10 @@ def main():
     result = Ktap()
     print("KTAP version 1", flush=True)
     suite.run(result)
-    print(f"1..{result.count}", flush=True)
+    print(f"1..{result.count}")
+    longest = sorted(result.seconds.items(), key=lambda of: -of[1])[:8]
+    print(f"# {sum(result.seconds.values()):.0f} s; longest: "
+          + ", ".join(f"{name} {seconds:.0f} s" for name, seconds in longest), flush=True)
     return 1 if result.failed or not result.count else 0
 
 

@@ -243,6 +243,7 @@ class machine {
 	void timer_interrupt(unsigned int cpu);
 	void kick_interrupt(unsigned int cpu);
 	void handle_nmi(unsigned int cpu, u32 causes);
+	bool still_published(void *p);
 
 	std::priority_queue<event> events_;
 	u64 order_ = 0;
