@@ -4,6 +4,8 @@
 
 #include "machine.hpp"
 
+#include "shim/delay.h"
+
 using sim::machine;
 
 extern "C" {
@@ -74,6 +76,11 @@ shim_u32 shim_random(void) noexcept
 
 	m.next_random.pop_front();
 	return next;
+}
+
+void shim_delay_ns(shim_u32 ns) noexcept
+{
+	machine::the().now += ns;
 }
 
 void shim_cond_resched(void) noexcept
