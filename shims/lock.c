@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <linux/rwlock.h>
 #include <linux/spinlock.h>
 
 #include "shim/lock.h"

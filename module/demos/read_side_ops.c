@@ -4,7 +4,6 @@
 #include <linux/percpu-rwsem.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
-#include <linux/rwlock.h>
 #include <linux/rwsem.h>
 #include <linux/seqlock.h>
 #include <linux/slab.h>

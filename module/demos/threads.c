@@ -23,16 +23,27 @@ static void stay_on_cpu(struct demo_thread *thread)
 		set_cpus_allowed_ptr(current, cpumask_of(cpu));
 }
 
-/* Until @due, or until the interval is another one: then that one counts. */
-static void wait_until(struct demo_thread *thread, ktime_t due, u64 interval_us)
+/*
+ * Until the interval, whatever that is by then, after @began is over; when the next turn
+ * began. Late by less than an interval it keeps the pace, by more it starts anew.
+ */
+static ktime_t wait_for_turn(struct demo_thread *thread, ktime_t began)
 {
-	set_current_state(TASK_INTERRUPTIBLE);
-	while (!kthread_should_stop() && READ_ONCE(thread->interval_us) == interval_us &&
-	       ktime_before(ktime_get(), due)) {
-		schedule_hrtimeout(&due, HRTIMER_MODE_ABS);
+	u64 interval_us;
+	ktime_t due, now;
+
+	for (;;) {
+		/* Before the interval is looked at: who changes it wakes us. */
 		set_current_state(TASK_INTERRUPTIBLE);
+		interval_us = READ_ONCE(thread->interval_us);
+		due = ktime_add_us(began, interval_us);
+		now = ktime_get();
+		if (kthread_should_stop() || !ktime_before(now, due))
+			break;
+		schedule_hrtimeout(&due, HRTIMER_MODE_ABS);
 	}
 	__set_current_state(TASK_RUNNING);
+	return ktime_before(now, ktime_add_us(due, interval_us)) ? due : now;
 }
 
 static void count_turn(struct demo_thread *thread, u64 now_ns)
@@ -57,23 +68,11 @@ static int run(void *data)
 	ktime_t began = ktime_get();
 
 	while (!kthread_should_stop()) {
-		u64 interval_us;
-		ktime_t due, now;
-
 		stay_on_cpu(thread);
 		thread->role->turn(thread);
-		now = ktime_get();
-		count_turn(thread, ktime_to_ns(now));
-
-		interval_us = READ_ONCE(thread->interval_us);
-		due = ktime_add_us(began, interval_us);
-		if (interval_us && ktime_before(now, due)) {
-			wait_until(thread, due, interval_us);
-			began = due;
-		} else {
-			began = now;
-			cond_resched();
-		}
+		count_turn(thread, ktime_get_ns());
+		began = wait_for_turn(thread, began);
+		cond_resched();
 	}
 	return 0;
 }
