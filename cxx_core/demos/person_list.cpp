@@ -24,7 +24,7 @@ namespace {
 constexpr uint32_t ages = 100, iqs = 256, moneys = 1'000'000;
 // Memory that is left to the rest of the machine.
 constexpr uint64_t reserve = 64 << 20;
-constexpr uint64_t bytes_each = sizeof(person) + sizeof(person *);
+constexpr uint64_t bytes_each = sizeof(person) + sizeof(void *);
 // So long, in persons, the lock is held at a time, or no look taken at `stopping`.
 constexpr uint64_t batch = 512;
 
@@ -110,7 +110,7 @@ void person_list::free_person(person *p) noexcept
 person_list::table *person_list::make_table(uint64_t size, table *with_chunks_of) noexcept
 {
 	const uint64_t chunks = (size + chunk_slots - 1) / chunk_slots;
-	auto *t = static_cast<table *>(shim_alloc(sizeof(table) + chunks * sizeof(chunk *), 0));
+	auto *t = static_cast<table *>(shim_alloc(sizeof(table) + chunks * sizeof(void *), 0));
 
 	if (!t)
 		return nullptr;
