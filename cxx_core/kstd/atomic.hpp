@@ -104,10 +104,14 @@ template <class T> class local_counter {
 	{
 		__atomic_fetch_add(&value_, 1, __ATOMIC_RELAXED);
 	}
-	// What that one must not be: for a planted fault.
+	// What that one must not be, for a planted fault; with time in between for others.
 	void inc_racy() noexcept
 	{
-		value_ = value_ + 1;
+		const T was = get();
+
+		for (int i = 0; i < 20; i++)
+			__builtin_ia32_pause();
+		set(was + 1);
 	}
 	T get() const noexcept
 	{
