@@ -162,7 +162,10 @@ class Drain(threading.Thread):
 
     def run(self):
         while True:
-            fd = os.open(self.fifo, os.O_WRONLY)        # until somebody reads
+            try:
+                fd = os.open(self.fifo, os.O_WRONLY)    # until somebody reads
+            except FileNotFoundError:                   # the module is gone
+                return
             if self.ending:
                 os.close(fd)
                 return
@@ -173,14 +176,18 @@ class Drain(threading.Thread):
             if action:
                 action()
             self.opened += 1
-            os.write(fd, dump.encode())
+            with contextlib.suppress(BrokenPipeError):      # the reader was killed
+                os.write(fd, dump.encode())
             os.close(fd)
 
     def end(self):
+        """Wakes the thread, which may be anywhere and come to wait again, until it ends;
+        when the file has been removed under it, it waits for ever and is left."""
         self.ending = True
-        with contextlib.suppress(OSError):
-            os.close(os.open(self.fifo, os.O_RDONLY | os.O_NONBLOCK))
-        self.join(5)
+        while self.is_alive() and os.path.exists(self.fifo):
+            with contextlib.suppress(OSError):
+                os.close(os.open(self.fifo, os.O_RDONLY | os.O_NONBLOCK))
+            self.join(0.02)
 
 
 class Case(unittest.TestCase):
