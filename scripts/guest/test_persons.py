@@ -226,7 +226,7 @@ class Reclaiming(Persons):
             for name in ("reader0", "reader1", "reader2", "writer0", "writer1"):
                 Files("persons", name)["interval_us"] = 0
             protections = itertools.cycle(("rcu", "rwlock", "spinlock"))
-            until = time.monotonic() + 15
+            until = time.monotonic() + 8
             while time.monotonic() < until:
                 self.persons["reclaim"] = random.choice(WAYS)
                 self.persons["readers_use"] = next(protections)
