@@ -334,7 +334,7 @@ result<void> person_list::update(const may_sleep &sleep) noexcept
 
 	count.replacing.add(shim_now_ns() - began);
 	reclaim(sleep, kstd::move(old));
-	bound_backlog(sleep);
+	waiting.bound(sleep);
 	return {};
 }
 
@@ -355,10 +355,10 @@ retired<person> person_list::replace_random(person *fresh) noexcept
 
 void person::no_reader_left(person *p) noexcept
 {
-	the_persons.count.grace_periods[static_cast<unsigned int>(reclaim_way::call)].add(
+	the_persons.count.until_freed[static_cast<unsigned int>(reclaim_way::call)].add(
 		shim_now_ns() - p->retired_at_ns);
 	the_persons.free_person(p);
-	the_persons.called_back_.add_relaxed(1);
+	the_persons.waiting.called_back();
 }
 
 void person_list::reclaim(const may_sleep &sleep, retired<person> old) noexcept
@@ -370,64 +370,17 @@ void person_list::reclaim(const may_sleep &sleep, retired<person> old) noexcept
 	case reclaim_way::synchronize: {
 		person *p = old.reclaim(sleep);
 
-		count.grace_periods[0].add(shim_now_ns() - p->retired_at_ns);
+		count.until_freed[0].add(shim_now_ns() - p->retired_at_ns);
 		return free_person(p);
 	}
 	case reclaim_way::call:
-		called_.add_relaxed(1);
+		waiting.calls();
 		return old.call_later();
 	case reclaim_way::kfree:
 		old.free_later();
 		count.freed.add_relaxed(1);
-		handed_.add_relaxed(1);
-		return poll();
+		return waiting.hands_over();
 	}
-}
-
-// What was handed to kfree_rcu() by now is safe to free when the grace period that begins
-// now is over: one is watched at a time.
-void person_list::poll() noexcept
-{
-	const uint64_t handed = handed_.load_relaxed();
-
-	if (polling_.exchange(1))
-		return;
-	if (watched_.any && shim_rcu_poll(watched_.grace_period)) {
-		count.grace_periods[static_cast<unsigned int>(reclaim_way::kfree)].add(
-			shim_now_ns() - watched_.since_ns);
-		safe_.store_relaxed(watched_.handed);
-		watched_.any = false;
-	}
-	if (!watched_.any && handed > safe_.load_relaxed())
-		watched_ = {true, shim_rcu_poll_start(), handed, shim_now_ns()};
-	polling_.store_release(0);
-}
-
-uint64_t person_list::waiting() const noexcept
-{
-	// In this order: what is called back meanwhile was called before.
-	const uint64_t back = called_back_.load_acquire(), safe = safe_.load_acquire();
-
-	return called_.load_relaxed() - back + handed_.load_relaxed() - safe;
-}
-
-void person_list::bound_backlog(const may_sleep &sleep) noexcept
-{
-	if (waiting() <= backlog_max.load_relaxed())
-		return;
-	count.throttled.add_relaxed(1);
-	settle(sleep);
-}
-
-void person_list::settle(const may_sleep &) noexcept
-{
-	shim_rcu_barrier();
-	// The one that is watched, then the rest.
-	for (int i = 0; i < 2; i++) {
-		poll();
-		shim_rcu_poll_wait(shim_rcu_poll_start());
-	}
-	poll();
 }
 
 } // namespace rcu_demo

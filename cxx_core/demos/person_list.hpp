@@ -15,6 +15,7 @@
 // an age of 0) are not here.
 #pragma once
 
+#include "demos/backlog.hpp"
 #include "demos/durations.hpp"
 #include "kstd/result.hpp"
 #include "lock.hpp"
@@ -96,25 +97,25 @@ class person_list {
 	// Live settings.
 	kstd::atomic<protection> readers_use;
 	kstd::atomic<reclaim_way> way;
-	// Writers wait for a grace period when more than this many are waiting to be freed.
-	kstd::atomic<uint64_t> backlog_max{100'000};
+
+	// Replaced and not freed yet; its bound, too, may be set at any time.
+	backlog waiting;
 
 	// Counters. Once all is quiet allocated = live + freed.
 	struct counters {
 		kstd::atomic<uint64_t> allocated, freed; // by kfree_rcu(): when handed over
 		kstd::atomic<uint64_t> updates[reclaim_ways];
-		kstd::atomic<uint64_t> throttled; // a writer waited for backlog_max
-		durations grace_periods[reclaim_ways]; // until freed, or known to be
+		durations until_freed[2]; // by reclaim_way; not by kfree_rcu()
 		durations replacing; // updates, from the allocation on, without reclaiming
 	};
 	counters count;
-	// Replaced and not freed yet. kfree_rcu() gives no notice: of its objects, those that
-	// no grace period is known to be over for; the kernel frees them some time later.
-	uint64_t waiting() const noexcept;
-
-	// Returns when no object that is waiting now can have a reader, and those of call_rcu()
-	// have been freed.
-	void settle(const may_sleep &) noexcept;
+	// Until freed, or known to be safe to.
+	const durations &grace_periods(reclaim_way how) const noexcept
+	{
+		return how == reclaim_way::kfree
+			       ? waiting.kfree_grace_periods
+			       : count.until_freed[static_cast<unsigned int>(how)];
+	}
 
       private:
 	using slot = nmiprof::rcu_ptr<person, person_lock>;
@@ -152,8 +153,6 @@ class person_list {
 	nmiprof::retired<person> replace(const person_lock &, slot &where, person *fresh) noexcept;
 	nmiprof::retired<person> replace_random(person *fresh) noexcept;
 	void reclaim(const may_sleep &, nmiprof::retired<person>) noexcept;
-	void bound_backlog(const may_sleep &) noexcept;
-	void poll() noexcept;
 	template <class Contest>
 	outcome walk(const rcu_read &, const kstd::atomic<uint32_t> &stopping) const noexcept;
 	template <class Contest> outcome scan_as(const kstd::atomic<uint32_t> &stopping) noexcept;
@@ -163,14 +162,6 @@ class person_list {
 	nmiprof::rwlock readers_lock_;
 	nmiprof::rcu_list<person, person_lock> list_;
 	nmiprof::rcu_ptr<table, person_lock> table_;
-
-	kstd::atomic<uint64_t> called_, called_back_; // by call_rcu()
-	kstd::atomic<uint64_t> handed_, safe_; // to kfree_rcu(); a grace period is over for
-	kstd::atomic<uint32_t> polling_; // who sets it to 1 owns the next
-	struct {
-		bool any;
-		uint64_t grace_period, handed, since_ns;
-	} watched_ = {};
 };
 
 extern person_list the_persons;

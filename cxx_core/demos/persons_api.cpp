@@ -52,7 +52,7 @@ shim_u64 persons_get(persons_setting what) noexcept
 	case PERSONS_PROTECTION:
 		return static_cast<shim_u64>(the_persons.readers_use.load_relaxed());
 	default:
-		return the_persons.backlog_max.load_relaxed();
+		return the_persons.waiting.max.load_relaxed();
 	}
 }
 
@@ -64,7 +64,7 @@ void persons_set(persons_setting what, shim_u64 value) noexcept
 	case PERSONS_PROTECTION:
 		return the_persons.readers_use.store_relaxed(static_cast<protection>(value));
 	default:
-		return the_persons.backlog_max.store_relaxed(value);
+		return the_persons.waiting.max.store_relaxed(value);
 	}
 }
 
@@ -74,7 +74,7 @@ void persons_clear(void) noexcept
 	const update_lock lock(sleep);
 
 	the_persons.clear(lock, sleep);
-	the_persons.settle(sleep);
+	the_persons.waiting.settle(sleep);
 }
 
 void persons_scan(persons_contest what, const shim_u32 *stopping, persons_outcome *out) noexcept
@@ -110,14 +110,14 @@ void persons_count(persons_counts *out) noexcept
 	out->allocated = c.allocated.load_relaxed();
 	for (unsigned int i = 0; i < reclaim_ways; i++)
 		out->updates[i] = c.updates[i].load_relaxed();
-	out->waiting = the_persons.waiting();
-	out->throttled = c.throttled.load_relaxed();
+	out->waiting = the_persons.waiting.size();
+	out->throttled = the_persons.waiting.throttled.load_relaxed();
 	out->replacing_mean_ns = c.replacing.mean_ns();
 }
 
 void persons_grace_periods(persons_way way, demo_durations *out) noexcept
 {
-	the_persons.count.grace_periods[way].copy(*out);
+	the_persons.grace_periods(static_cast<reclaim_way>(way)).copy(*out);
 }
 
 } // extern "C"

@@ -21,10 +21,10 @@ class person_list_test : public core_test {
 	{
 		the_persons.clear(lock(), sleep);
 		update_lock_.reset();
-		the_persons.settle(sleep);
+		the_persons.waiting.settle(sleep);
 		EXPECT_EQ(the_persons.count.allocated.load_relaxed(),
 			  the_persons.count.freed.load_relaxed());
-		EXPECT_EQ(the_persons.waiting(), 0u);
+		EXPECT_EQ(the_persons.waiting.size(), 0u);
 	}
 	const update_lock &lock()
 	{
@@ -212,10 +212,11 @@ TEST_F(person_list_test, synchronize_waits_and_frees)
 		ASSERT_EQ(update(), errc::ok);
 	EXPECT_EQ(m().grace_periods, waits + 3);
 	EXPECT_EQ(m().live_objects(), live);
-	EXPECT_EQ(the_persons.waiting(), 0u);
+	EXPECT_EQ(the_persons.waiting.size(), 0u);
 	EXPECT_EQ(the_persons.count.updates[0].load_relaxed(), 3u);
-	EXPECT_EQ(the_persons.count.grace_periods[0].mean_ns(), 5 * ms);
-	EXPECT_EQ(the_persons.count.grace_periods[0].in_bucket(12), 3u) << "4096 us on";
+	EXPECT_EQ(the_persons.grace_periods(reclaim_way::synchronize).mean_ns(), 5 * ms);
+	EXPECT_EQ(the_persons.grace_periods(reclaim_way::synchronize).in_bucket(12), 3u)
+		<< "4096 us on";
 }
 
 TEST_F(person_list_test, call_rcu_does_not_wait)
@@ -228,13 +229,13 @@ TEST_F(person_list_test, call_rcu_does_not_wait)
 		ASSERT_EQ(update(), errc::ok);
 	EXPECT_EQ(m().grace_periods, waits);
 	EXPECT_EQ(m().live_objects(), live + 3);
-	EXPECT_EQ(the_persons.waiting(), 3u);
+	EXPECT_EQ(the_persons.waiting.size(), 3u);
 	m().run(2 * ms);
 	m().synchronize();
-	EXPECT_EQ(the_persons.waiting(), 0u);
+	EXPECT_EQ(the_persons.waiting.size(), 0u);
 	EXPECT_EQ(m().live_objects(), live);
-	EXPECT_EQ(the_persons.count.grace_periods[1].count(), 3u);
-	EXPECT_GE(the_persons.count.grace_periods[1].mean_ns(), 2 * ms);
+	EXPECT_EQ(the_persons.grace_periods(reclaim_way::call).count(), 3u);
+	EXPECT_GE(the_persons.grace_periods(reclaim_way::call).mean_ns(), 2 * ms);
 }
 
 TEST_F(person_list_test, kfree_rcu_does_not_wait)
@@ -246,13 +247,13 @@ TEST_F(person_list_test, kfree_rcu_does_not_wait)
 	for (int i = 0; i < 3; i++)
 		ASSERT_EQ(update(), errc::ok);
 	EXPECT_EQ(m().grace_periods, waits);
-	EXPECT_EQ(the_persons.waiting(), 3u);
+	EXPECT_EQ(the_persons.waiting.size(), 3u);
 	m().synchronize();
 	EXPECT_EQ(m().live_objects(), live);
 	ASSERT_EQ(update(), errc::ok);
-	EXPECT_EQ(the_persons.waiting(), 3u) << "only the first was named when its wait began";
-	the_persons.settle(sleep);
-	EXPECT_EQ(the_persons.waiting(), 0u);
+	EXPECT_EQ(the_persons.waiting.size(), 3u) << "only the first was named when its wait began";
+	the_persons.waiting.settle(sleep);
+	EXPECT_EQ(the_persons.waiting.size(), 0u);
 }
 
 TEST_F(person_list_test, ways_are_changed_while_objects_wait)
@@ -268,19 +269,19 @@ TEST_F(person_list_test, ways_are_changed_while_objects_wait)
 TEST_F(person_list_test, the_backlog_is_bounded)
 {
 	ASSERT_EQ(resize(100), errc::ok);
-	the_persons.backlog_max.store_relaxed(10);
+	the_persons.waiting.max.store_relaxed(10);
 	for (const reclaim_way way : {reclaim_way::call, reclaim_way::kfree}) {
 		const u64 live = m().live_objects();
 
 		the_persons.way.store_relaxed(way);
 		for (int i = 0; i < 100; i++) {
 			ASSERT_EQ(update(), errc::ok);
-			EXPECT_LE(the_persons.waiting(), 10u);
+			EXPECT_LE(the_persons.waiting.size(), 10u);
 			EXPECT_LE(m().live_objects(), live + 11);
 		}
-		the_persons.settle(sleep);
+		the_persons.waiting.settle(sleep);
 	}
-	EXPECT_GT(the_persons.count.throttled.load_relaxed(), 10u);
+	EXPECT_GT(the_persons.waiting.throttled.load_relaxed(), 10u);
 }
 
 TEST_F(person_list_test, an_update_without_memory_changes_nothing)
