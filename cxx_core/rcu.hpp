@@ -52,6 +52,12 @@ template <class T> class [[nodiscard]] retired {
 			shim_warn_leaked("an object was retired but never reclaimed");
 	}
 
+	// There is an object.
+	explicit operator bool() const noexcept
+	{
+		return object_;
+	}
+
 	// Waits until every reader that could have seen the object has left its
 	// read section; then it belongs to the caller alone. Null stays null.
 	T *reclaim(const may_sleep &) noexcept
@@ -96,6 +102,7 @@ template <class T> class [[nodiscard]] retired {
 
       private:
 	template <class, class> friend class rcu_ptr;
+	template <class> friend class rcu_counted;
 	explicit retired(T *object) noexcept : object_(object)
 	{
 	}

@@ -41,6 +41,16 @@ template <class T, class Lock> class rcu_list {
 			;
 	}
 
+	// The first for which is(const T &); null: none. It is there while the section lasts.
+	template <class Is> T *find(const rcu_read &section, Is &&is) const noexcept
+	{
+		T *e = first_.read(section);
+
+		while (e && !is(*e))
+			e = node_of(e).next_.read(section);
+		return e;
+	}
+
 	void push_front(const Lock &lock, T *fresh) noexcept
 	{
 		link(fresh, &first_, first_.read(lock));
