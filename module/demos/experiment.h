@@ -32,6 +32,7 @@ struct demo_value {
 	int (*set)(struct kobject *owner, unsigned int what, u64 value);
 	const char *const *names; /* ends in NULL */
 	bool milli; /* the value is in thousandths of what the file shows */
+	u64 least, most; /* @set gets such values only; @most 0: any */
 };
 
 #define DEMO_VALUE_RO(_name, _what, _get, ...) \

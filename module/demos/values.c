@@ -42,6 +42,11 @@ static ssize_t value_store(struct kobject *owner, struct attribute *attr, const 
 	} else if (!err) {
 		err = nmiprof_parse_u64(attr->name, buf, &value);
 	}
+	if (!err && file->most && (value < file->least || value > file->most)) {
+		pr_err_ratelimited("refused: %s %lu: must be %llu to %llu\n", attr->name,
+				   value, file->least, file->most);
+		err = -ERANGE;
+	}
 	if (!err)
 		err = file->set(owner, file->what, value);
 	return err ?: count;
@@ -71,11 +76,6 @@ static int thread_set(struct kobject *owner, unsigned int what, u64 value)
 	struct demo_thread *thread = demo_thread_of(owner);
 	struct demo_experiment *experiment = thread->experiment;
 
-	if (what == INTERVAL_US && value > MAX_INTERVAL_US) {
-		pr_err_ratelimited("refused: interval_us %llu: must be 0 to %lu\n", value,
-				   MAX_INTERVAL_US);
-		return -ERANGE;
-	}
 	if (what == CPU && (value >= nr_cpu_ids || !cpu_possible(value))) {
 		pr_err_ratelimited("refused: cpu %llu: there is no such CPU\n", value);
 		return -EINVAL;
@@ -98,7 +98,8 @@ static int thread_set(struct kobject *owner, unsigned int what, u64 value)
 
 static struct demo_value thread_values[] = {
 	DEMO_VALUE_RW(cpu, CPU, thread_get, thread_set),
-	DEMO_VALUE_RW(interval_us, INTERVAL_US, thread_get, thread_set),
+	DEMO_VALUE_RW(interval_us, INTERVAL_US, thread_get, thread_set,
+		      .most = MAX_INTERVAL_US),
 	DEMO_VALUE_RO(turns, TURNS, thread_get),
 	DEMO_VALUE_RO(turns_per_s, TURNS_PER_S, thread_get, .milli = true),
 	DEMO_VALUE_RO(failed, FAILED, thread_get),
@@ -128,14 +129,8 @@ static int experiment_get(struct kobject *owner, unsigned int what, u64 *value)
 static int experiment_set(struct kobject *owner, unsigned int what, u64 value)
 {
 	struct demo_experiment *experiment = experiment_of(owner);
-	u64 most = what == RUN ? 1 : experiment->roles[what - 1]->most ?: DEMO_MAX_THREADS;
 	int err = 0;
 
-	if (value > most) {
-		pr_err_ratelimited("refused: %s %llu: must be 0 to %llu\n",
-				   experiment->files[what].attr.name, value, most);
-		return -ERANGE;
-	}
 	mutex_lock(&experiment->mutex);
 	if (what != RUN)
 		err = demo_set_threads(experiment, experiment->roles[what - 1], value);
@@ -197,7 +192,7 @@ int demo_add(struct demo_experiment *experiment, struct kobject *root)
 	mutex_init(&experiment->mutex);
 	INIT_LIST_HEAD(&experiment->threads);
 	experiment->files[RUN] = (struct demo_value)
-		DEMO_VALUE_RW(run, RUN, experiment_get, experiment_set);
+		DEMO_VALUE_RW(run, RUN, experiment_get, experiment_set, .most = 1);
 	err = kobject_init_and_add(&experiment->kobj, &experiment_type, root, "%s",
 				   experiment->name);
 	if (!err)
@@ -209,7 +204,8 @@ int demo_add(struct demo_experiment *experiment, struct kobject *root)
 		struct demo_value *file = &experiment->files[1 + i];
 
 		*file = (struct demo_value)
-			DEMO_VALUE_RW(, 1 + i, experiment_get, experiment_set);
+			DEMO_VALUE_RW(, 1 + i, experiment_get, experiment_set,
+				      .most = experiment->roles[i]->most ?: DEMO_MAX_THREADS);
 		file->attr.name = experiment->roles[i]->plural;
 		sysfs_attr_init(&file->attr);
 		err = sysfs_create_file(&experiment->kobj, &file->attr) ?:
