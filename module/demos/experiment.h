@@ -101,6 +101,8 @@ struct demo_experiment {
 
 /* The table (main.c). */
 extern struct demo_experiment demo_persons;
+extern struct demo_experiment demo_pid_table;
+extern struct demo_experiment demo_ip_options;
 extern struct demo_experiment demo_read_side;
 
 /* threads.c. The experiment's mutex is held. */

@@ -16,6 +16,8 @@ MODULE_PARM_DESC(run, "Start the first experiment, the person list, at once (def
 
 static struct demo_experiment *const experiments[] = {
 	&demo_persons,
+	&demo_pid_table,
+	&demo_ip_options,
 	&demo_read_side,
 };
 

@@ -86,6 +86,8 @@ void shim_delay_ns(shim_u32 ns) noexcept
 void shim_cond_resched(void) noexcept
 {
 	machine::expect_may_sleep("shim_cond_resched()");
+	if (machine::the().on_resched)
+		machine::the().on_resched();
 }
 
 void shim_call_rcu(shim_rcu_head *head, void (*done)(shim_rcu_head *)) noexcept

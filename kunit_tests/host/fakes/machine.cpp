@@ -526,6 +526,8 @@ void machine::unlock(const void *lock, bool reading)
 	if (!held)
 		locked.erase(lock);
 	levels.back().preempt--;
+	if (on_unlock)
+		on_unlock(lock);
 }
 
 namespace {

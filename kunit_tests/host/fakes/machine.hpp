@@ -202,6 +202,8 @@ class machine {
 	bool update_locked = false;
 	u64 update_locks = 0;
 	std::function<void()> on_relax;
+	std::function<void()> on_resched; // inside shim_cond_resched()
+	std::function<void(const void *)> on_unlock; // once a spinlock or rwlock has been left
 	u64 relaxed = 0;
 
 	static void enter(context c);
