@@ -2,6 +2,8 @@
 // IP options (demos/ip_options.hpp).
 #include "core_test.hpp"
 
+#include <utility>
+
 #include "demos/ip_options.hpp"
 
 using namespace nmiprof;
@@ -33,7 +35,7 @@ class ip_options_test : public core_test {
 		return the_socket.set(sleep, none).error();
 	}
 	// Options of these bytes.
-	void set(const std::vector<u32> &bytes)
+	void set_bytes(const std::vector<u32> &bytes)
 	{
 		m().next_random.assign(bytes.begin(), bytes.end());
 		m().next_random.push_front(static_cast<u32>(bytes.size()));
@@ -78,7 +80,7 @@ TEST_F(ip_options_test, packets_go_without_while_there_are_none)
 		the_socket.way.store_relaxed(way);
 		EXPECT_FALSE(send().with_options);
 		EXPECT_EQ(check(send()).without_options, 1u);
-		set({1, 2, 3});
+		set_bytes({1, 2, 3});
 		EXPECT_TRUE(send().with_options);
 		EXPECT_EQ(set(true), errc::ok);
 		EXPECT_FALSE(send().with_options);
@@ -89,13 +91,13 @@ TEST_F(ip_options_test, packets_have_the_options_that_were_set_last)
 {
 	for (const ip_way way : all_ways) {
 		the_socket.way.store_relaxed(way);
-		set({1, 2, 3});
+		set_bytes({1, 2, 3});
 		EXPECT_EQ(bytes_of(send()), (bytes{1, 2, 3}));
-		set({9});
+		set_bytes({9});
 		EXPECT_EQ(bytes_of(send()), bytes{9});
-		set(bytes());
+		set_bytes(bytes());
 		EXPECT_EQ(bytes_of(send()), bytes());
-		set(bytes(40, 0xff));
+		set_bytes(bytes(40, 0xff));
 		EXPECT_EQ(bytes_of(send()), bytes(40, 0xff));
 	}
 }
@@ -117,7 +119,7 @@ TEST_F(ip_options_test, lengths_are_0_to_40)
 
 TEST_F(ip_options_test, senders_keep_the_options_by_what_they_are_told_to)
 {
-	set({1, 2, 3});
+	set_bytes({1, 2, 3});
 	const u64 spins = m().spin_locks;
 
 	send();
@@ -132,10 +134,10 @@ TEST_F(ip_options_test, old_options_are_freed_after_a_grace_period)
 {
 	for (const ip_way way : all_ways) {
 		the_socket.way.store_relaxed(way);
-		set({1});
+		set_bytes({1});
 		const u64 live = m().live_objects();
 
-		set({2});
+		set_bytes({2});
 		EXPECT_EQ(m().live_objects(), live + 1) << "a sender may be copying them";
 		m().synchronize();
 		EXPECT_EQ(m().live_objects(), live);
@@ -150,13 +152,14 @@ TEST_F(ip_options_test, old_options_are_freed_after_a_grace_period)
 TEST_F(ip_options_test, a_reference_keeps_options_that_are_replaced)
 {
 	the_socket.way.store_relaxed(ip_way::refcount);
-	set({1, 2, 3});
+	set_bytes({1, 2, 3});
 	const u64 live = m().live_objects();
 
 	// When the sender has its reference, and has copied nothing.
-	m().on_unlock = [&](const void *) {
-		m().on_unlock = nullptr;
-		set({4});
+	m().on_unlock = [&, done = false](const void *) mutable {
+		if (std::exchange(done, true))
+			return;
+		set_bytes({4});
 		m().synchronize();
 		EXPECT_EQ(m().live_objects(), live + 1);
 	};
@@ -172,7 +175,7 @@ TEST_F(ip_options_test, a_reference_keeps_options_that_are_replaced)
 
 TEST_F(ip_options_test, what_must_not_be_is_noticed)
 {
-	set({1, 2, 3});
+	set_bytes({1, 2, 3});
 	const ip_packet good = send();
 
 	EXPECT_EQ(check(good).torn + check(good).seen_freed + check(good).without_options, 0u);
@@ -199,7 +202,7 @@ TEST_F(ip_options_test, what_must_not_be_is_noticed)
 
 TEST_F(ip_options_test, a_batch_is_checked_and_counted)
 {
-	set({1, 2, 3});
+	set_bytes({1, 2, 3});
 	for (const ip_way way : all_ways) {
 		the_socket.way.store_relaxed(way);
 		const ip_sent seen = the_socket.send_some(sleep, stopping);
@@ -225,7 +228,7 @@ TEST_F(ip_options_test, a_sender_stops_when_told_to)
 
 TEST_F(ip_options_test, without_memory_the_options_stay)
 {
-	set({1, 2, 3});
+	set_bytes({1, 2, 3});
 	m().fail_allocations = true;
 	EXPECT_EQ(set(), errc::no_memory);
 	EXPECT_EQ(bytes_of(send()), (bytes{1, 2, 3}));

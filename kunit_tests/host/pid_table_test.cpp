@@ -2,6 +2,8 @@
 // The PID table (demos/pid_table.hpp).
 #include "core_test.hpp"
 
+#include <utility>
+
 #include "demos/pid_table.hpp"
 
 using namespace nmiprof;
@@ -62,9 +64,10 @@ class pid_table_test : public core_test {
 	void while_in_use(std::function<void()> what)
 	{
 		the_pids.use_us.store_relaxed(10);
-		m().on_resched = [this, what] {
-			m().on_resched = [this] { m().run(1000); };
-			what();
+		m().on_resched = [this, what, done = false]() mutable {
+			if (!std::exchange(done, true))
+				what();
+			m().run(1000);
 		};
 	}
 	static u64 of(const kstd::atomic<kstd::uint64_t> &counter)
