@@ -11,13 +11,13 @@ using kstd::errc;
 using kstd::result;
 using kstd::uint32_t;
 using kstd::uint8_t;
-using nmiprof::may_sleep;
 using nmiprof::rcu_read_guard;
 using nmiprof::retired;
 
 constinit ip_socket the_socket;
 
-// Any one byte that differs changes it (FNV-1a).
+// Any one byte that differs changes it (FNV-1a), and so does the length, which may be any
+// number when it is torn.
 uint32_t ip_option_bytes::sum() const noexcept
 {
 	uint32_t s = 2166136261u ^ length;
@@ -139,8 +139,7 @@ void ip_socket::check(const ip_packet &packet, ip_sent &seen) noexcept
 		seen.without_options++;
 	else if (packet.options.alive != ip_option_bytes::mark)
 		seen.seen_freed++;
-	else if (packet.options.length > ip_option_bytes::max_length ||
-		 packet.options.checksum != packet.options.sum())
+	else if (packet.options.checksum != packet.options.sum())
 		seen.torn++;
 }
 

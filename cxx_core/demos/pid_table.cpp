@@ -12,7 +12,6 @@ using kstd::errc;
 using kstd::result;
 using kstd::uint32_t;
 using kstd::uint64_t;
-using nmiprof::may_sleep;
 using nmiprof::rcu_read;
 using nmiprof::rcu_read_guard;
 using nmiprof::read_guard;
@@ -41,7 +40,9 @@ void pid_table::init() noexcept
 // Neighbouring pids come into different buckets (Knuth 6.4, as hash_32()).
 pid_table::bucket &pid_table::bucket_of(uint32_t pid) noexcept
 {
-	return buckets_[(uint64_t{pid * 0x61c88647u} * buckets) >> 32];
+	const uint32_t hash = pid * 0x61c88647u;
+
+	return buckets_[(uint64_t{hash} * buckets) >> 32];
 }
 
 // Entries

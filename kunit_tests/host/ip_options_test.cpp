@@ -191,8 +191,12 @@ TEST_F(ip_options_test, what_must_not_be_is_noticed)
 		torn.options.length = length;
 		EXPECT_EQ(check(torn).torn, 1u) << length;
 	}
-	ip_packet torn = good, freed = good;
+	set_bytes(bytes(40, 7));
+	ip_packet torn = send(), freed = good;
 
+	torn.options.length++;
+	EXPECT_EQ(check(torn).torn, 1u) << "beyond the longest";
+	torn = good;
 	torn.options.checksum++;
 	EXPECT_EQ(check(torn).torn, 1u);
 	freed.options.alive = 0;

@@ -61,7 +61,7 @@ class pid_table_test : public core_test {
 		return the_pids.find(section, pid);
 	}
 	// Once, while a reader uses an entry.
-	void while_in_use(std::function<void()> what)
+	void while_in_use(const std::function<void()> &what)
 	{
 		the_pids.use_us.store_relaxed(10);
 		m().on_resched = [this, what, done = false]() mutable {

@@ -121,8 +121,14 @@ int shim_rcu_poll(shim_u64 grace_period) noexcept
 void shim_rcu_poll_wait(shim_u64 grace_period) noexcept
 {
 	machine::expect_may_sleep("shim_rcu_poll_wait()");
-	if (!shim_rcu_poll(grace_period))
-		machine::the().synchronize();
+	if (shim_rcu_poll(grace_period))
+		return;
+	// Nothing but shim_rcu_barrier() waits for callbacks.
+	std::deque<machine::deferred> late;
+
+	late.swap(machine::the().deferred_objects);
+	machine::the().synchronize();
+	late.swap(machine::the().deferred_objects);
 }
 
 } // extern "C"
