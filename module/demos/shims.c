@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the demonstrations' core needs of the kernel: this module's own copies of the shims. */
 #include "../../shims/log.c"
+#include "../../shims/affinity.c"
+#include "../../shims/cache.c"
 #include "../../shims/clock.c"
 #include "../../shims/context.c"
+#include "../../shims/cpu.c"
 #include "../../shims/lock.c"
 #include "../../shims/memory.c"
 #include "../../shims/object.c"
