@@ -100,6 +100,7 @@ struct demo_experiment {
 
 /* The table (main.c). */
 extern struct demo_experiment demo_persons;
+extern struct demo_experiment demo_toy_rcu;
 extern struct demo_experiment demo_typesafe;
 
 /* threads.c. The experiment's mutex is held. */

@@ -16,6 +16,7 @@ MODULE_PARM_DESC(run, "Start the first experiment, the person list, at once (def
 
 static struct demo_experiment *const experiments[] = {
 	&demo_persons,
+	&demo_toy_rcu,
 	&demo_typesafe,
 };
 
