@@ -34,6 +34,7 @@ class token {
 
 class rcu_read : token {
 	friend class rcu_read_guard;
+	friend class rcu_sched_guard;
 	friend class lock_section;
 	friend class atomic_context;
 	constexpr rcu_read() noexcept = default;
@@ -147,6 +148,31 @@ class preempt_guard {
 
       private:
 	preempt_off token_;
+};
+
+// rcu_read_lock_sched() ... rcu_read_unlock_sched(): preemption off, written as a read
+// section. Every grace period of the kernel's waits for it as for the other kind.
+class rcu_sched_guard {
+      public:
+	rcu_sched_guard() noexcept
+	{
+		shim_rcu_read_lock_sched();
+	}
+	~rcu_sched_guard()
+	{
+		shim_rcu_read_unlock_sched();
+	}
+	rcu_sched_guard(const rcu_sched_guard &) = delete;
+	rcu_sched_guard &operator=(const rcu_sched_guard &) = delete;
+
+	operator const rcu_read &() const &noexcept
+	{
+		return read_;
+	}
+	operator const rcu_read &() const && = delete;
+
+      private:
+	rcu_read read_;
 };
 
 // The one lock of the update side: whoever changes settings, handlers or

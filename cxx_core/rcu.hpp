@@ -84,6 +84,15 @@ template <class T> class [[nodiscard]] retired {
 			shim_kfree_rcu(kstd::exchange<T *>(object_, nullptr));
 	}
 
+	// By another way to wait for readers: wait() returns when every one that could have
+	// seen the object has left its read section.
+	template <class Wait> T *reclaim_by(const may_sleep &, Wait &&wait) noexcept
+	{
+		if (object_)
+			wait();
+		return kstd::exchange<T *>(object_, nullptr);
+	}
+
 	// The object is a static one, which goes on existing: nothing is to be freed,
 	// so nothing need be waited for.
 	void stays(const T &permanent) noexcept

@@ -23,6 +23,18 @@ void shim_rcu_read_unlock(void)
 	rcu_read_unlock();
 }
 
+void shim_rcu_read_lock_sched(void)
+	__acquires(RCU_SCHED)
+{
+	rcu_read_lock_sched();
+}
+
+void shim_rcu_read_unlock_sched(void)
+	__releases(RCU_SCHED)
+{
+	rcu_read_unlock_sched();
+}
+
 void shim_preempt_disable(void)
 {
 	preempt_disable();

@@ -16,9 +16,11 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
+struct demo_durations;
 struct demo_experiment;
 struct demo_role;
 struct dentry;
+struct seq_file;
 struct task_struct;
 
 /*
@@ -104,6 +106,8 @@ extern struct demo_experiment demo_persons;
 extern struct demo_experiment demo_pid_table;
 extern struct demo_experiment demo_ip_options;
 extern struct demo_experiment demo_read_side;
+extern struct demo_experiment demo_toy_rcu;
+extern struct demo_experiment demo_typesafe;
 
 /* threads.c. The experiment's mutex is held. */
 int demo_start(struct demo_experiment *experiment);
@@ -117,6 +121,13 @@ void demo_thread_wake(struct demo_thread *thread);
 int demo_add(struct demo_experiment *experiment, struct kobject *root);
 void demo_remove(struct demo_experiment *experiment);
 int demo_thread_add(struct demo_thread *thread);
+
+/* durations.c: a value of sysfs, and the lines of a file in debugfs. */
+enum demo_measure { DEMO_MEAN_NS, DEMO_LONGEST_NS, DEMO_MEASURES };
+
+int demo_measure(const struct demo_durations *seen, enum demo_measure what, u64 *value);
+void demo_histogram_head(struct seq_file *file);
+void demo_histogram(struct seq_file *file, const char *way, const struct demo_durations *seen);
 
 /* persons_dump.c */
 void persons_dump(struct dentry *folder);

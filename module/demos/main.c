@@ -19,6 +19,8 @@ static struct demo_experiment *const experiments[] = {
 	&demo_pid_table,
 	&demo_ip_options,
 	&demo_read_side,
+	&demo_toy_rcu,
+	&demo_typesafe,
 };
 
 static struct kobject *root;

@@ -12,6 +12,7 @@ extern "C" {
 
 void shim_spin_init(shim_spinlock *) noexcept
 {
+	machine::the().locks_initialised++;
 }
 
 void shim_rwlock_init(shim_rwlock *) noexcept
@@ -21,6 +22,8 @@ void shim_rwlock_init(shim_rwlock *) noexcept
 void shim_spin_lock(shim_spinlock *lock) noexcept
 {
 	machine::the().spin_locks++;
+	if (const auto once = std::exchange(machine::the().before_spin_lock, nullptr))
+		once();
 	machine::the().lock(lock, false);
 }
 
@@ -106,6 +109,96 @@ void shim_rcu_barrier(void) noexcept
 	machine::expect_may_sleep("shim_rcu_barrier()");
 	if (!machine::the().deferred_objects.empty())
 		machine::the().synchronize();
+}
+
+void shim_synchronize_rcu_expedited(void) noexcept
+{
+	machine::the().expedited++;
+	machine::the().synchronize();
+}
+
+struct shim_affinity *shim_affinity_keep(void) noexcept
+{
+	auto *kept = static_cast<unsigned int *>(machine::the().alloc(sizeof(unsigned int)));
+
+	if (kept) {
+		*kept = machine::the().task_on;
+		machine::the().affinities_kept++;
+	}
+	return reinterpret_cast<shim_affinity *>(kept);
+}
+
+void shim_affinity_restore(struct shim_affinity *kept) noexcept
+{
+	machine::the().task_on = *reinterpret_cast<unsigned int *>(kept);
+	machine::the().affinities_kept--;
+	machine::the().free(kept);
+}
+
+int shim_run_on(unsigned int cpu) noexcept
+{
+	if (machine::the().no_visits.count(cpu))
+		return -22; // EINVAL
+	machine::the().run_task_on(cpu);
+	return 0;
+}
+
+// What is freed last is given out first; memory stays until the cache is destroyed.
+struct shim_cache {
+	shim_size bytes;
+	void (*construct)(void *);
+	std::set<void *> all, live;
+	std::vector<void *> free;
+};
+
+struct shim_cache *shim_cache_create(const char *, shim_size bytes,
+				     void (*construct)(void *object)) noexcept
+{
+	machine::expect_may_sleep("shim_cache_create()");
+	if (machine::the().fail_allocations)
+		return nullptr;
+	auto cache = std::make_unique<shim_cache>();
+
+	cache->bytes = bytes;
+	cache->construct = construct;
+	return cache.release();
+}
+
+void shim_cache_destroy(struct shim_cache *cache) noexcept
+{
+	machine::expect_may_sleep("shim_cache_destroy()");
+	EXPECT_TRUE(cache->live.empty()) << "a cache is destroyed that has objects";
+	for (void *object : cache->all)
+		machine::the().free(object);
+	delete cache;
+}
+
+void *shim_cache_alloc(struct shim_cache *cache) noexcept
+{
+	void *object;
+
+	machine::expect_may_sleep("shim_cache_alloc()");
+	if (machine::the().fail_allocations)
+		return nullptr;
+	if (cache->free.empty()) {
+		object = machine::the().alloc(cache->bytes);
+		if (!object)
+			return nullptr;
+		cache->construct(object);
+		cache->all.insert(object);
+	} else {
+		object = cache->free.back();
+		cache->free.pop_back();
+	}
+	cache->live.insert(object);
+	return object;
+}
+
+void shim_cache_free(struct shim_cache *cache, void *object) noexcept
+{
+	EXPECT_EQ(cache->live.erase(object), 1u) << "freed twice, or of another cache";
+	EXPECT_EQ(machine::the().locked.count(object), 0u) << "freed while locked by its owner";
+	cache->free.push_back(object);
 }
 
 shim_u64 shim_rcu_poll_start(void) noexcept

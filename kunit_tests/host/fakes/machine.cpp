@@ -55,6 +55,8 @@ machine::~machine()
 		EXPECT_EQ(cpus[i].unknown_ours, 0u) << "unknown NMI of ours on CPU " << i;
 	for (const auto &object : objects_)
 		std::free(object.first);
+	for (void *p : kept_)
+		std::free(p);
 	std::free(states_);
 	current = nullptr;
 }
@@ -430,7 +432,10 @@ void machine::free(void *p)
 			publications_.erase(at->second);
 	live_bytes -= found->second;
 	objects_.erase(found);
-	std::free(p);
+	if (keep_freed)
+		kept_.push_back(p);
+	else
+		std::free(p);
 }
 
 int machine::states_alloc(std::size_t bytes)
@@ -474,14 +479,36 @@ void machine::assign(void **where, void *what)
 
 	if (known && --publications_[known] == 0)
 		publications_.erase(known);
-	if (old && old != what)
+	if (old && old != what) {
 		withdrawn_.insert(old);
+		visited_[old].clear();
+	}
 	known = what;
 	if (what) {
 		publications_[what]++;
 		withdrawn_.erase(what);
 	}
 	__atomic_store_n(where, what, __ATOMIC_RELEASE);
+}
+
+// A task that was sent there runs: whoever had preemption off there is through.
+void machine::run_task_on(unsigned int cpu)
+{
+	expect_may_sleep("shim_run_on()");
+	EXPECT_GT(cpus_locked, 0u) << "CPU " << cpu << " may go offline";
+	EXPECT_TRUE(cpus[cpu].present && cpus[cpu].online) << "CPU " << cpu << " is offline";
+	if (on_visit)
+		on_visit(cpu);
+	task_on = cpu;
+	for (auto p = withdrawn_.begin(); p != withdrawn_.end();) {
+		std::set<unsigned int> &visited = visited_[*p];
+		bool all = true;
+
+		visited.insert(cpu);
+		for (unsigned int other = 0; other < cpus.size(); other++)
+			all &= !cpus[other].present || !cpus[other].online || visited.count(other);
+		p = all ? withdrawn_.erase(p) : std::next(p);
+	}
 }
 
 void machine::synchronize()
@@ -574,6 +601,18 @@ void shim_rcu_read_unlock(void) noexcept
 {
 	EXPECT_GT(levels.back().rcu, 0u);
 	levels.back().rcu--;
+}
+
+void shim_rcu_read_lock_sched(void) noexcept
+{
+	levels.back().preempt++;
+	levels.back().rcu++;
+}
+
+void shim_rcu_read_unlock_sched(void) noexcept
+{
+	shim_rcu_read_unlock();
+	shim_preempt_enable();
 }
 
 void shim_preempt_disable(void) noexcept

@@ -23,6 +23,8 @@
 #include <string>
 #include <vector>
 
+#include "shim/affinity.h"
+#include "shim/cache.h"
 #include "shim/clock.h"
 #include "shim/context.h"
 #include "shim/counter.h"
@@ -148,6 +150,7 @@ class machine {
 	bool fail_cpu_states = false;
 
 	u64 memory_available = u64{1} << 40;
+	bool keep_freed = false; // freed objects can be looked at until the machine goes
 
 	// --- random ---
 	std::mt19937 random{1};
@@ -157,6 +160,12 @@ class machine {
 	u64 grace_period_ns = 0;
 	u64 grace_periods = 0;
 	std::function<void()> in_grace_period; // e.g. delivers NMIs in the middle
+	u64 expedited = 0; // of them
+	// Where the task is that visits CPUs; called before it gets there.
+	unsigned int task_on = 0;
+	std::function<void(unsigned int)> on_visit;
+	std::set<unsigned int> no_visits; // sending it there fails
+	u64 affinities_kept = 0; // and not put back
 	// Handed to call_rcu(), or with done == nullptr to kfree_rcu(): done with at the end
 	// of the next grace period that anybody waits for.
 	struct deferred {
@@ -198,12 +207,14 @@ class machine {
 	unsigned int cpus_locked = 0;
 	std::map<const void *, int>
 		locked; // spinlocks and rwlocks; readers count up, a writer is -1
+	u64 locks_initialised = 0;
 	u64 write_locks = 0, read_locks = 0, spin_locks = 0;
 	bool update_locked = false;
 	u64 update_locks = 0;
 	std::function<void()> on_relax;
 	std::function<void()> on_resched; // inside shim_cond_resched()
 	std::function<void(const void *)> on_unlock; // once a spinlock or rwlock has been left
+	std::function<void()> before_spin_lock; // the next
 	u64 relaxed = 0;
 
 	static void enter(context c);
@@ -216,6 +227,7 @@ class machine {
 	void free(void *p);
 	void assign(void **where, void *what);
 	void synchronize();
+	void run_task_on(unsigned int cpu);
 	void lock(const void *lock, bool reading);
 	void unlock(const void *lock, bool reading);
 	void send(unsigned int cpu);
@@ -250,11 +262,13 @@ class machine {
 	std::priority_queue<event> events_;
 	u64 order_ = 0;
 	std::map<void *, std::size_t> objects_;
+	std::vector<void *> kept_;
 	// RCU: where each pointer is published, and which were withdrawn since the
 	// last grace period began.
 	std::map<void **, void *> published_;
 	std::map<void *, unsigned int> publications_;
 	std::set<void *> withdrawn_;
+	std::map<void *, std::set<unsigned int>> visited_; // CPUs, since it was withdrawn
 	char *states_ = nullptr;
 	std::size_t state_bytes_ = 0;
 };

@@ -11,6 +11,13 @@ SHIM_BEGIN
 void shim_rcu_read_lock(void) SHIM_NOEXCEPT;
 void shim_rcu_read_unlock(void) SHIM_NOEXCEPT;
 
+/*
+ * rcu_read_lock_sched(), rcu_read_unlock_sched(): preemption off, as a read section of RCU;
+ * on PREEMPT_RT as well. Any context, nest.
+ */
+void shim_rcu_read_lock_sched(void) SHIM_NOEXCEPT;
+void shim_rcu_read_unlock_sched(void) SHIM_NOEXCEPT;
+
 /* preempt_disable(), preempt_enable(): any context, nest. */
 void shim_preempt_disable(void) SHIM_NOEXCEPT;
 void shim_preempt_enable(void) SHIM_NOEXCEPT;
