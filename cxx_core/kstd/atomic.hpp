@@ -51,6 +51,11 @@ template <class T> class atomic {
 	{
 		__atomic_fetch_add(&value_, v, __ATOMIC_RELAXED);
 	}
+	// atomic_fetch_add(): a full barrier
+	T fetch_add(T v) noexcept
+	{
+		return __atomic_fetch_add(&value_, v, __ATOMIC_SEQ_CST);
+	}
 	// atomic_try_cmpxchg(): a full barrier when it succeeds
 	bool compare_exchange(T expected, T desired) noexcept
 	{

@@ -17,8 +17,10 @@
 #include <linux/types.h>
 
 struct demo_experiment;
+struct demo_durations;
 struct demo_role;
 struct dentry;
+struct seq_file;
 struct task_struct;
 
 /*
@@ -101,6 +103,8 @@ struct demo_experiment {
 /* The table (main.c). */
 extern struct demo_experiment demo_persons;
 extern struct demo_experiment demo_read_side;
+extern struct demo_experiment demo_buffer_ways;
+extern struct demo_experiment demo_grace_periods;
 
 /* threads.c. The experiment's mutex is held. */
 int demo_start(struct demo_experiment *experiment);
@@ -114,6 +118,11 @@ void demo_thread_wake(struct demo_thread *thread);
 int demo_add(struct demo_experiment *experiment, struct kobject *root);
 void demo_remove(struct demo_experiment *experiment);
 int demo_thread_add(struct demo_thread *thread);
+
+/* durations.c: for a file in sysfs: -ENODATA when there is none; lines of a dump. */
+enum demo_measure { DEMO_COUNT, DEMO_MEAN_NS, DEMO_LONGEST_NS, DEMO_MEASURES };
+int demo_durations_get(const struct demo_durations *seen, enum demo_measure what, u64 *value);
+void demo_durations_dump(struct seq_file *file, const char *of, const struct demo_durations *seen);
 
 /* persons_dump.c */
 void persons_dump(struct dentry *folder);

@@ -17,6 +17,8 @@ MODULE_PARM_DESC(run, "Start the first experiment, the person list, at once (def
 static struct demo_experiment *const experiments[] = {
 	&demo_persons,
 	&demo_read_side,
+	&demo_buffer_ways,
+	&demo_grace_periods,
 };
 
 static struct kobject *root;

@@ -210,25 +210,22 @@ static int count_get(struct kobject *owner, unsigned int what, u64 *value)
 	return 0;
 }
 
-enum { MEAN_NS, LONGEST_NS, MEASURES };
-
-/* @what: way * MEASURES + measure */
+/* @what: way * DEMO_MEASURES + measure */
 static int grace_period_get(struct kobject *owner, unsigned int what, u64 *value)
 {
 	struct demo_durations seen;
 
-	persons_grace_periods(what / MEASURES, &seen);
-	*value = what % MEASURES == MEAN_NS ? seen.mean_ns : seen.longest_ns;
-	return seen.count ? 0 : -ENODATA;
+	persons_grace_periods(what / DEMO_MEASURES, &seen);
+	return demo_durations_get(&seen, what % DEMO_MEASURES, value);
 }
 
 /* lint: COMPLEX_MACRO: items of a list */
 #define OF_WAY(_way, _WAY) \
 	DEMO_VALUE_RO(updates_by_##_way, UPDATES + PERSONS_##_WAY, count_get), \
 	DEMO_VALUE_RO(grace_period_mean_ns_of_##_way, \
-		      PERSONS_##_WAY * MEASURES + MEAN_NS, grace_period_get), \
+		      PERSONS_##_WAY * DEMO_MEASURES + DEMO_MEAN_NS, grace_period_get), \
 	DEMO_VALUE_RO(grace_period_longest_ns_of_##_way, \
-		      PERSONS_##_WAY * MEASURES + LONGEST_NS, grace_period_get)
+		      PERSONS_##_WAY * DEMO_MEASURES + DEMO_LONGEST_NS, grace_period_get)
 
 static struct demo_value values[] = {
 	DEMO_VALUE_RW(size, 0, size_get, size_set),

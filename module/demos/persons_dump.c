@@ -65,15 +65,12 @@ static int grace_periods_show(struct seq_file *file, void *unused)
 		"synchronize_rcu", "call_rcu", "kfree_rcu",
 	};
 	struct demo_durations seen;
-	int way, i;
+	int way;
 
 	seq_puts(file, "# way from_us count\n");
 	for (way = 0; way < PERSONS_WAYS; way++) {
 		persons_grace_periods(way, &seen);
-		for (i = 0; i < DEMO_BUCKETS; i++)
-			if (seen.bucket[i])
-				seq_printf(file, "%s %lu %lu\n", ways[way],
-					   i ? 1UL << i : 0, seen.bucket[i]);
+		demo_durations_dump(file, ways[way], &seen);
 	}
 	return 0;
 }

@@ -3,5 +3,7 @@
 #include "../../shims/log.c"
 #include "../../shims/clock.c"
 #include "../../shims/context.c"
+#include "../../shims/cpu.c"
 #include "../../shims/memory.c"
 #include "../../shims/rcu.c"
+#include "../../shims/sched.c"
