@@ -205,7 +205,7 @@ result<void> buffer_ways::set_way(const may_sleep &sleep, buffer_way to) noexcep
 	live_ = fresh;
 	drain_and_free(held, exchange(held, sleep, from, nullptr)); // 4
 	if (from == buffer_way::racy)
-		note_raced(held);
+		note_raced(held, sleep);
 	return {};
 }
 
@@ -232,7 +232,7 @@ void buffer_ways::stop(const may_sleep &sleep) noexcept
 	live_ = nullptr;
 	drain_and_free(held, exchange(held, sleep, way(), nullptr));
 	if (way() == buffer_way::racy)
-		note_raced(held);
+		note_raced(held, sleep);
 	for (unsigned int cpu = 0; cpu < shim_nr_cpu_ids(); cpu++) {
 		buffer_ledger l = {};
 
@@ -274,13 +274,13 @@ result<void> buffer_ways::copy_patiently(const writer_lock &held, const may_slee
 }
 
 // No NMI goes the racy way any more: what is missing was counted into freed memory.
-void buffer_ways::note_raced(const writer_lock &held) noexcept
+void buffer_ways::note_raced(const writer_lock &held, const may_sleep &sleep) noexcept
 {
 	for (unsigned int cpu = 0; cpu < shim_nr_cpu_ids(); cpu++) {
 		buffer_ledger l = {};
 
-		while (!copy(held, cpu, l))
-			shim_cpu_relax();
+		while (!copy_patiently(held, sleep, cpu, l))
+			;
 		cpus_[cpu].raced += l.unaccounted();
 	}
 }

@@ -171,7 +171,7 @@ class buffer_ways {
 				sample_buffer *fresh) noexcept;
 	sample_buffer *timed_exchange(const writer_lock &, const may_sleep &, buffer_way,
 				      sample_buffer *fresh) noexcept;
-	void note_raced(const writer_lock &) noexcept;
+	void note_raced(const writer_lock &, const may_sleep &) noexcept;
 	bool copy(const writer_lock &, unsigned int cpu, buffer_ledger &) const noexcept;
 	kstd::result<void> copy_patiently(const writer_lock &, const may_sleep &, unsigned int cpu,
 					  buffer_ledger &) const noexcept;
