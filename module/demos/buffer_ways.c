@@ -24,9 +24,9 @@ static const char *const ways[] = { "racy", "lock", "rcu", NULL };
  * that one. Each that is found holds nmiprof.ko in place.
  */
 static struct {
-	typeof(&nmiprof_register) add;
-	typeof(&nmiprof_unregister) remove;
-	typeof(&nmiprof_sample) sample;
+	typeof(nmiprof_register) *add;
+	typeof(nmiprof_unregister) *remove;
+	typeof(nmiprof_sample) *sample;
 } nmiprof;
 
 static int handler; /* its number there */
@@ -197,6 +197,7 @@ static int swap_get(struct kobject *owner, unsigned int what, u64 *value)
 	return demo_durations_get(&seen, what % DEMO_MEASURES, value);
 }
 
+/* lint: COMPLEX_MACRO: entries of a table */
 #define OF_WAY(_way, _WAY) \
 	DEMO_VALUE_RO(swaps_by_##_way, \
 		      BUFFER_WAYS_##_WAY * DEMO_MEASURES + DEMO_COUNT, swap_get), \

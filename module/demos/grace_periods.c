@@ -16,7 +16,10 @@ static const char *const ways[] = {
 	"synchronize_rcu", "synchronize_rcu_expedited", "call_rcu", "polled", NULL
 };
 
-enum { HOLD_US, LOOKS, STALE_VERSIONS_MEAN, STALE_VERSIONS_LONGEST, STALE_MEAN_NS, STALE_LONGEST_NS };
+enum {
+	HOLD_US, LOOKS, STALE_VERSIONS_MEAN, STALE_VERSIONS_LONGEST, STALE_MEAN_NS,
+	STALE_LONGEST_NS,
+};
 
 static int staleness_value(const struct grace_periods_staleness *seen, unsigned int what,
 			   u64 *value)
@@ -28,6 +31,7 @@ static int staleness_value(const struct grace_periods_staleness *seen, unsigned 
 	return what == LOOKS || seen->looks ? 0 : -ENODATA;
 }
 
+/* lint: COMPLEX_MACRO, MACRO_ARG_REUSE: entries of a table */
 #define STALENESS(_get) \
 	DEMO_VALUE_RO(looks, LOOKS, _get), \
 	DEMO_VALUE_RO(stale_versions_mean, STALE_VERSIONS_MEAN, _get, .milli = true), \
@@ -167,6 +171,7 @@ static int wait_get(struct kobject *owner, unsigned int what, u64 *value)
 	return demo_durations_get(&seen, what % DEMO_MEASURES, value);
 }
 
+/* lint: COMPLEX_MACRO: entries of a table */
 #define OF_WAY(_way, _WAY) \
 	DEMO_VALUE_RO(waits_by_##_way, \
 		      GRACE_PERIODS_##_WAY * DEMO_MEASURES + DEMO_COUNT, wait_get), \
