@@ -2,7 +2,7 @@
 #include "ledger.hpp"
 
 #include "core.hpp"
-#include "shim/timer.h"
+#include "shim/sched.h"
 
 namespace nmiprof {
 

@@ -5,6 +5,7 @@
 #include "fault.hpp"
 #include "shim/cpu.h"
 #include "shim/memory.h"
+#include "shim/sched.h"
 #include "shim/timer.h"
 #include "shim/trace.h"
 #include "time.hpp"

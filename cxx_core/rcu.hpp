@@ -31,6 +31,7 @@
 #include "shim/log.h"
 #include "shim/rcu.h"
 #include "shim/reclaim.h"
+#include "shim/sched.h"
 
 namespace nmiprof {
 
@@ -64,6 +65,25 @@ template <class T> class [[nodiscard]] retired {
 	{
 		if (object_ && !fault::planted(NMIPROF_FAULT_no_grace_period))
 			shim_synchronize_rcu();
+		return kstd::exchange<T *>(object_, nullptr);
+	}
+
+	// The same, quicker, by interrupting the CPUs that readers may run on.
+	T *reclaim_expedited(const may_sleep &) noexcept
+	{
+		if (object_)
+			shim_synchronize_rcu_expedited();
+		return kstd::exchange<T *>(object_, nullptr);
+	}
+	// The same by asking again and again: the caller could do other work in between.
+	T *reclaim_polled(const may_sleep &, unsigned int pause_us) noexcept
+	{
+		if (object_) {
+			const kstd::uint64_t grace_period = shim_rcu_poll_start();
+
+			while (!shim_rcu_poll(grace_period))
+				shim_sleep_us(pause_us);
+		}
 		return kstd::exchange<T *>(object_, nullptr);
 	}
 

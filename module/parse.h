@@ -6,6 +6,7 @@
 #ifndef NMIPROF_PARSE_H
 #define NMIPROF_PARSE_H
 
+#include <linux/kernel.h>
 #include <linux/kstrtox.h>
 #include <linux/printk.h>
 #include <linux/string.h>
@@ -31,20 +32,23 @@ static inline int nmiprof_parse_u64(const char *what, const char *text, shim_u64
 	return err;
 }
 
-/* One of @names: two or three, and NULL. */
+/* One of @names: two or more, and NULL. */
 static inline int nmiprof_parse_choice(const char *what, const char *text,
 				       const char *const *names, shim_u32 *value)
 {
-	int at = __sysfs_match_string(names, -1, text);
+	int at = __sysfs_match_string(names, -1, text), i, n;
+	char all[128];
 
-	if (at < 0) {
-		pr_err_ratelimited("refused: %s: must be %s%s%s or %s\n", what, names[0],
-				   names[2] ? ", " : "", names[2] ? names[1] : "",
-				   names[2] ?: names[1]);
-		return at;
+	if (at >= 0) {
+		*value = at;
+		return 0;
 	}
-	*value = at;
-	return 0;
+	n = scnprintf(all, sizeof(all), "%s", names[0]);
+	for (i = 1; names[i]; i++)
+		n += scnprintf(all + n, sizeof(all) - n, "%s%s", names[i + 1] ? ", " : " or ",
+			       names[i]);
+	pr_err_ratelimited("refused: %s: must be %s\n", what, all);
+	return at;
 }
 
 #endif /* NMIPROF_PARSE_H */

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/cpu.h>
-#include <linux/delay.h>
 #include <linux/hrtimer.h>
 #include <linux/percpu.h>
 #include <linux/smp.h>
@@ -81,10 +80,4 @@ void shim_timer_flush(void)
 	shim_check(may_sleep);
 	/* Behind any start in the CPU's queue, or alongside it in one interrupt. */
 	on_each_cpu(nothing, NULL, 1);
-}
-
-void shim_sleep_us(unsigned int us)
-{
-	shim_check(may_sleep);
-	usleep_range(us, us + us / 4 + 1);
 }

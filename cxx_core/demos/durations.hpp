@@ -24,6 +24,15 @@ class durations {
 		     was = longest_ns_.load_relaxed())
 			;
 	}
+	// Nobody adds meanwhile.
+	void reset() noexcept
+	{
+		count_.store_relaxed(0);
+		sum_ns_.store_relaxed(0);
+		longest_ns_.store_relaxed(0);
+		for (kstd::atomic<u64> &bucket : bucket_)
+			bucket.store_relaxed(0);
+	}
 	u64 count() const noexcept
 	{
 		return count_.load_relaxed();

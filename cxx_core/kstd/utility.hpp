@@ -33,6 +33,11 @@ template <class T> constexpr T min(T a, T b) noexcept
 	return b < a ? b : a;
 }
 
+template <class T> constexpr T max(T a, T b) noexcept
+{
+	return a < b ? b : a;
+}
+
 constexpr bool has_single_bit(uint64_t v) noexcept
 {
 	return v && !(v & (v - 1));

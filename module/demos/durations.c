@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Files that say how long something took. */
+/* How long something took, in sysfs and debugfs. */
 #include <linux/seq_file.h>
 
 #include "demos/durations.h"
 #include "experiment.h"
 
-int demo_measure(const struct demo_durations *seen, enum demo_measure what, u64 *value)
+int demo_durations_get(const struct demo_durations *seen, enum demo_measure what, u64 *value)
 {
-	*value = what == DEMO_MEAN_NS ? seen->mean_ns : seen->longest_ns;
-	return seen->count ? 0 : -ENODATA;
+	*value = what == DEMO_COUNT ? seen->count :
+		 what == DEMO_MEAN_NS ? seen->mean_ns : seen->longest_ns;
+	return what == DEMO_COUNT || seen->count ? 0 : -ENODATA;
 }
 
-void demo_histogram_head(struct seq_file *file)
+void demo_durations_head(struct seq_file *file)
 {
 	seq_puts(file, "# way from_us count\n");
 }
 
-void demo_histogram(struct seq_file *file, const char *way, const struct demo_durations *seen)
+void demo_durations_dump(struct seq_file *file, const char *way, const struct demo_durations *seen)
 {
 	int i;
 

@@ -105,9 +105,11 @@ struct demo_experiment {
 extern struct demo_experiment demo_persons;
 extern struct demo_experiment demo_pid_table;
 extern struct demo_experiment demo_ip_options;
-extern struct demo_experiment demo_read_side;
-extern struct demo_experiment demo_toy_rcu;
 extern struct demo_experiment demo_typesafe;
+extern struct demo_experiment demo_buffer_ways;
+extern struct demo_experiment demo_toy_rcu;
+extern struct demo_experiment demo_read_side;
+extern struct demo_experiment demo_grace_periods;
 
 /* threads.c. The experiment's mutex is held. */
 int demo_start(struct demo_experiment *experiment);
@@ -122,12 +124,12 @@ int demo_add(struct demo_experiment *experiment, struct kobject *root);
 void demo_remove(struct demo_experiment *experiment);
 int demo_thread_add(struct demo_thread *thread);
 
-/* durations.c: a value of sysfs, and the lines of a file in debugfs. */
-enum demo_measure { DEMO_MEAN_NS, DEMO_LONGEST_NS, DEMO_MEASURES };
+/* durations.c: a value in sysfs, -ENODATA when there is none yet; the lines of a dump. */
+enum demo_measure { DEMO_COUNT, DEMO_MEAN_NS, DEMO_LONGEST_NS, DEMO_MEASURES };
 
-int demo_measure(const struct demo_durations *seen, enum demo_measure what, u64 *value);
-void demo_histogram_head(struct seq_file *file);
-void demo_histogram(struct seq_file *file, const char *way, const struct demo_durations *seen);
+int demo_durations_get(const struct demo_durations *seen, enum demo_measure what, u64 *value);
+void demo_durations_head(struct seq_file *file);
+void demo_durations_dump(struct seq_file *file, const char *way, const struct demo_durations *seen);
 
 /* persons_dump.c */
 void persons_dump(struct dentry *folder);

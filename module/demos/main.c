@@ -18,9 +18,11 @@ static struct demo_experiment *const experiments[] = {
 	&demo_persons,
 	&demo_pid_table,
 	&demo_ip_options,
-	&demo_read_side,
-	&demo_toy_rcu,
 	&demo_typesafe,
+	&demo_buffer_ways,
+	&demo_toy_rcu,
+	&demo_read_side,
+	&demo_grace_periods,
 };
 
 static struct kobject *root;
@@ -88,8 +90,12 @@ static int __init rcu_demo_init(void)
 		if (experiments[i]->init)
 			experiments[i]->init();
 		err = demo_add(experiments[i], root);
-		if (err)
+		if (err) {
+			/* Nothing of it has run. */
+			if (experiments[i]->exit)
+				experiments[i]->exit();
 			goto remove;
+		}
 	}
 	err = run ? start_first() : 0;
 	if (err)

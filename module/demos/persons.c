@@ -216,7 +216,7 @@ static int grace_period_get(struct kobject *owner, unsigned int what, u64 *value
 	struct demo_durations seen;
 
 	persons_grace_periods(what / DEMO_MEASURES, &seen);
-	return demo_measure(&seen, what % DEMO_MEASURES, value);
+	return demo_durations_get(&seen, what % DEMO_MEASURES, value);
 }
 
 /* lint: COMPLEX_MACRO: items of a list */

@@ -67,10 +67,10 @@ static int grace_periods_show(struct seq_file *file, void *unused)
 	struct demo_durations seen;
 	int way;
 
-	demo_histogram_head(file);
+	demo_durations_head(file);
 	for (way = 0; way < PERSONS_WAYS; way++) {
 		persons_grace_periods(way, &seen);
-		demo_histogram(file, ways[way], &seen);
+		demo_durations_dump(file, ways[way], &seen);
 	}
 	return 0;
 }

@@ -6,3 +6,4 @@
 #include "../../shims/cpu.c"
 #include "../../shims/memory.c"
 #include "../../shims/rcu.c"
+#include "../../shims/sched.c"

@@ -67,7 +67,11 @@ static int run(void *data)
 	struct demo_thread *thread = data;
 	ktime_t began = ktime_get();
 
-	while (!kthread_should_stop()) {
+	/*
+	 * Told to stop before it is waited for: of many that run flat out none keeps the others
+	 * from ending.
+	 */
+	while (!kthread_should_stop() && !READ_ONCE(thread->stopping)) {
 		stay_on_cpu(thread);
 		thread->role->turn(thread);
 		count_turn(thread, ktime_get_ns());

@@ -100,7 +100,7 @@ static int wait_get(struct kobject *owner, unsigned int what, u64 *value)
 	struct demo_durations seen;
 
 	toy_rcu_waits(what / DEMO_MEASURES, &seen);
-	return demo_measure(&seen, what % DEMO_MEASURES, value);
+	return demo_durations_get(&seen, what % DEMO_MEASURES, value);
 }
 
 /* lint: COMPLEX_MACRO: items of a list */
@@ -130,10 +130,10 @@ static int waits_show(struct seq_file *file, void *unused)
 	struct demo_durations seen;
 	int way;
 
-	demo_histogram_head(file);
+	demo_durations_head(file);
 	for (way = 0; way < TOY_RCU_WAYS; way++) {
 		toy_rcu_waits(way, &seen);
-		demo_histogram(file, ways[way], &seen);
+		demo_durations_dump(file, ways[way], &seen);
 	}
 	return 0;
 }

@@ -1,12 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Shims that only the demonstrations use, on the simulated machine.
+#include "demo_shims.hpp"
+
 #include <gtest/gtest.h>
 
-#include "machine.hpp"
+#include "shim/completion.h"
+#include "shim/mutex.h"
 
 #include "shim/delay.h"
 
 using sim::machine;
+
+namespace {
+
+bool keeping;
+std::vector<void *> kept;
+
+} // namespace
+
+sim::keep_freed::keep_freed()
+{
+	keeping = true;
+}
+
+sim::keep_freed::~keep_freed()
+{
+	keeping = false;
+	machine::the().synchronize();
+	for (void *object : kept)
+		machine::the().free(object);
+	kept.clear();
+}
 
 extern "C" {
 
@@ -54,6 +78,44 @@ void shim_write_unlock(shim_rwlock *lock) noexcept
 	machine::the().unlock(lock, false);
 }
 
+// Whether it is held, and whether it is complete, is in the first word.
+
+void shim_mutex_init(shim_mutex *lock) noexcept
+{
+	lock->opaque[0] = 0;
+}
+
+void shim_mutex_lock(shim_mutex *lock) noexcept
+{
+	machine::expect_may_sleep("shim_mutex_lock()");
+	EXPECT_EQ(lock->opaque[0], 0u) << "deadlock: the mutex is held already";
+	lock->opaque[0] = 1;
+}
+
+void shim_mutex_unlock(shim_mutex *lock) noexcept
+{
+	EXPECT_EQ(lock->opaque[0], 1u) << "not held";
+	lock->opaque[0] = 0;
+}
+
+void shim_completion_init(shim_completion *completion) noexcept
+{
+	completion->opaque[0] = 0;
+}
+
+void shim_complete(shim_completion *completion) noexcept
+{
+	completion->opaque[0]++;
+}
+
+void shim_completion_wait(shim_completion *completion) noexcept
+{
+	machine::expect_may_sleep("shim_completion_wait()");
+	if (!completion->opaque[0])
+		machine::the().synchronize();
+	EXPECT_EQ(completion->opaque[0], 1u) << "waits for ever";
+}
+
 void *shim_object_alloc(shim_size bytes) noexcept
 {
 	return machine::the().alloc(bytes);
@@ -61,7 +123,10 @@ void *shim_object_alloc(shim_size bytes) noexcept
 
 void shim_object_free(void *object) noexcept
 {
-	machine::the().free(object);
+	if (keeping)
+		kept.push_back(object);
+	else
+		machine::the().free(object);
 }
 
 shim_u64 shim_memory_available(void) noexcept
@@ -208,6 +273,8 @@ shim_u64 shim_rcu_poll_start(void) noexcept
 
 int shim_rcu_poll(shim_u64 grace_period) noexcept
 {
+	if (sim::on_poll && machine::the().grace_periods < grace_period)
+		sim::on_poll();
 	return machine::the().grace_periods >= grace_period;
 }
 

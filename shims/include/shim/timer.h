@@ -32,9 +32,6 @@ void shim_timer_cancel(unsigned int cpu) SHIM_NOEXCEPT;
 /* Wait until no start asked for by shim_timer_kick() is under way. Process context. */
 void shim_timer_flush(void) SHIM_NOEXCEPT;
 
-/* Process context: sleep for about @us microseconds. */
-void shim_sleep_us(unsigned int us) SHIM_NOEXCEPT;
-
 SHIM_END
 
 #endif /* SHIM_TIMER_H */
