@@ -10,8 +10,8 @@ TERMINALS = {
     "svg": "svg size {},{} font 'sans,13' background 'white'",
     "png": "pngcairo size {},{} font 'sans,10' background 'white'",
 }
-# Told apart by those who see fewer colours, too (Okabe and Ito).
-COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999")
+# Told apart by those who see fewer colours, too (Okabe and Ito; the last one Tol).
+COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999", "#000000", "#882255")
 
 
 def text(value):

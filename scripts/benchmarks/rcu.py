@@ -17,8 +17,10 @@ HELP = "rcu_demo.ko: readers beside a writer, ways to reclaim, cost of an update
 SCRIPT, BESIDE = "rcu_measure.py", ("rcu_demo_guest.py", "nmiprof_guest.py")
 WAYS = ("synchronize_rcu", "call_rcu", "kfree_rcu")
 PROTECTIONS = ("rcu", "rwlock", "spinlock")
-BY_TIME = ("protections", "ways", "read-side")
+BY_TIME = ("protections", "ways", "read-side", "readers", "buffer", "waits")
 COUNTED = ("sizes", "instructions")         # on one CPU, in instructions
+READERS = {"pid_table": "PID table, lookups/s", "ip_options": "IP options, packets/s",
+           "typesafe": "Type-safe memory, reads/s"}
 
 
 class Found:
@@ -157,6 +159,23 @@ def measure(args, result):
                    [f"{of.instructions(op):.0f}" for of in found])
     more = [of.instructions("rcu_typed") - of.instructions("rcu") for of in found]
     result.row("... typed C++ beyond C", [f"{n:+.0f}" for n in more], "<= +4", [n <= 4 for n in more])
+    for experiment, ways in found[0].of["readers"].items():
+        for way in ways:
+            result.row(f"{READERS[experiment]}, {way}: "
+                       + ", ".join(f"{n} reader{'s' * (n != '1')}" for n in ways[way]),
+                       [", ".join(f"{rate:.0f}" for rate in of.of["readers"][experiment][way].values())
+                        for of in found])
+    for way in found[0].of["buffer"]:
+        seen = [of.of["buffer"][way] for of in found]
+        result.row(f"Profile buffer, {way}: samples lost of those taken; ms of a swap",
+                   [f"{of['lost']} of {of['samples']}; {of['swap_mean_ns'] / 1e6:.3f}" for of in seen],
+                   "0 lost" if way == "rcu" else "",
+                   [of["lost"] == 0 for of in seen] if way == "rcu" else None)
+    for experiment, ways in found[0].of["waits"].items():
+        for way in ways:
+            seen = [of.of["waits"][experiment][way] for of in found]
+            result.row(f"Wait, ms: {experiment}, {way}: mean, longest",
+                       [", ".join(f"{ns / 1e6:.2f}" for ns in times) for times in seen])
     for kernel, of in zip(args.kernel, found):
         result.pictures += [read_side_picture(of, kernel), grace_period_picture(of, kernel),
                             update_picture(of, kernel, "instructions"), backlog_picture(of, kernel)]

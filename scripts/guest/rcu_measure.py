@@ -7,6 +7,12 @@ at the end all figures as JSON in out/PART.json.
   ways         updates/s, what waits to be freed and memory, by the way of reclaiming
   sizes        cost of an update in lists of 1000 to a million
   read-side    cost of a read section by what protects it, for 1 to all CPUs
+  readers      lookups in the PID table, packets with IP options, reads of type-safe memory:
+               how many a second by the way that they are protected, of one thread and of
+               one on each CPU, beside writers at their usual pace
+  buffer       samples that NMIs lose while the buffer is swapped all the time, by the way
+  waits        how long the toy RCU and the kernel's grace periods take, and beside a
+               reader that stays for 20 ms
   instructions the same on one CPU, for a machine that counts them (-icount)
 """
 
@@ -17,6 +23,7 @@ import sys
 import time
 from pathlib import Path
 
+import nmiprof_guest as g
 import rcu_demo_guest as demo
 from rcu_demo_guest import Files, module, wait_for
 
@@ -38,11 +45,15 @@ def slab_kib():
 def protections():
     """One reader and one writer on a CPU each, both flat out. Three rounds, interleaved."""
     found = {name: {"alone": [], "with_writer": [], "updates": []} for name in PROTECTIONS}
-    with module("persons=20000"):
+    size = 20_000
+    with module(f"persons={size}"):
         persons = Files("persons")
         persons["readers"] = 1
         persons["reclaim"] = "kfree_rcu"
         reader, writer = Files("persons", "reader0"), Files("persons", "writer0")
+        # Updates scatter a list in memory, and a scan of it takes longer: age it first.
+        writer["interval_us"] = 0
+        wait_for(lambda: persons["updates_by_kfree_rcu"] > 5 * size, 60)
         writer["interval_us"] = IDLE_US
         reader["interval_us"] = 0
         writer["cpu"] = os.cpu_count() - 1
@@ -109,6 +120,86 @@ def sizes():
     return found
 
 
+def set_all(experiment, role, name, value):
+    for entry in Files(experiment).path.glob(f"{role}[0-9]*"):
+        Files(experiment, entry.name)[name] = value
+
+
+READERS = {       # experiment: role, what chooses the way, the ways, what to count
+    "pid_table": ("reader", "readers_use", ("rcu", "rwlock", "spinlock"), "lookups"),
+    "ip_options": ("sender", "senders_use", ("rcu", "refcount"), "packets"),
+    "typesafe": ("reader", "way", ("typesafe", "rcu", "global_lock"), "reads"),
+}
+
+
+def readers():
+    found = {}
+    with module("run=0"):
+        for experiment, (role, knob, choices, counter) in READERS.items():
+            files = Files(experiment)
+            found[experiment] = {choice: {} for choice in choices}
+            for count in (1, os.cpu_count()):
+                files[f"{role}s"] = count
+                set_all(experiment, role, "interval_us", 0)
+                files["run"] = 1
+                for choice in choices:
+                    files[knob] = choice
+                    time.sleep(0.2)
+                    found[experiment][choice][count] = files.rate(counter, 1)
+                files["run"] = 0
+            for choice, rates in found[experiment].items():
+                say(f"{experiment}, {choice}: " + ", ".join(
+                    f"{rate:.0f} {counter}/s of {count}" for count, rate in rates.items()))
+    return found
+
+
+def buffer():
+    found = {}
+    with g.module("nmiprof"), module("run=0"):
+        files = Files("buffer_ways")
+        files["samplers"] = os.cpu_count()
+        for role in ("sampler", "writer"):
+            set_all("buffer_ways", role, "interval_us", 0)
+        files["run"] = 1
+        for way in ("lock", "rcu"):
+            files["way"] = way
+            time.sleep(0.2)
+            terms = ("samples", "lost_lock_held", "lost_no_buffer", f"swaps_by_{way}")
+            first = [files[term] for term in terms]
+            time.sleep(2)
+            samples, held, none, swaps = (files[term] - was for term, was in zip(terms, first))
+            found[way] = {"samples": samples, "lost": held + none, "swaps": swaps,
+                          "swap_mean_ns": files[f"swap_mean_ns_of_{way}"]}
+            say(f"{way}: {swaps} swaps of {found[way]['swap_mean_ns'] / 1e6:.3f} ms, {samples} "
+                f"samples, {held + none} lost")
+    return found
+
+
+def waits():
+    found = {}
+    with module("run=0"):
+        for experiment, role, ways, hold_us in (
+                ("toy_rcu", "writer", ("toy", "synchronize_rcu", "synchronize_rcu_expedited"), 0),
+                *(("grace_periods", "waiter", ("synchronize_rcu", "synchronize_rcu_expedited",
+                                               "call_rcu", "polled"), us) for us in (0, 20_000))):
+            files = Files(experiment)
+            name = f"{experiment}, a reader of {hold_us // 1000} ms" if hold_us else experiment
+            set_all(experiment, role, "interval_us", 0)
+            if experiment == "grace_periods":
+                Files(experiment, "reader0")["hold_us"] = hold_us
+            files["run"] = 1
+            for way in ways:
+                files["way"] = way
+                time.sleep(1.5)
+            of = "wait" if experiment == "toy_rcu" else "grace_period"
+            found[name] = {way: [files[f"{of}_{which}_ns_of_{way}"] for which in ("mean", "longest")]
+                           for way in ways}
+            files["run"] = 0
+            for way, (mean, longest) in found[name].items():
+                say(f"{name}: {way} {mean / 1e6:.2f} ms, longest {longest / 1e6:.2f} ms")
+    return found
+
+
 def sections(**settings):
     with module("run=0"):
         read_side = Files("read_side")
@@ -133,7 +224,7 @@ def instructions():
 
 
 PARTS = {"protections": protections, "ways": ways, "sizes": sizes, "read-side": read_side,
-         "instructions": instructions}
+         "readers": readers, "buffer": buffer, "waits": waits, "instructions": instructions}
 
 
 def main():
