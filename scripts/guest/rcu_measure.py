@@ -14,11 +14,15 @@ at the end all figures as JSON in out/PART.json.
   waits        how long the toy RCU and the kernel's grace periods take, and beside a
                reader that stays for 20 ms
   instructions the same on one CPU, for a machine that counts them (-icount)
+  refscale     empty read sections, and the same by the kernel's refscale in turns with them:
+               ns of a section, all runs, one reader and one on each CPU; for a kernel that
+               has it
 """
 
 import json
 import os
 import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -223,8 +227,43 @@ def instructions():
     return sections(runs=3, loops=1000)
 
 
+REFSCALE = {"rcu": "rcu", "refcount": "refcnt", "rwlock": "rwlock", "spinlock": "lock",
+            "rwsem": "rwsem"}
+LOOPS, RUNS = 10_000, 5
+
+
+def by_refscale(scale_type, readers):
+    """ns of a section in each run."""
+    log = g.Log()
+    subprocess.run(["modprobe", "refscale", f"scale_type={scale_type}", f"nreaders={readers}",
+                    f"loops={LOOPS}", f"nruns={RUNS}"], check=True)
+    try:
+        table = []
+        wait_for(lambda: table.extend(log.lines(r"^1\\x09[\d.]+\\x0a")) or table, 120)
+    finally:
+        subprocess.run(["modprobe", "-r", "refscale"], check=True)
+    return [float(ns) for ns in re.findall(r"\\x09([\d.]+)", table[0])]
+
+
+def refscale():
+    found = {}
+    for _ in range(3):
+        ours = sections(runs=RUNS, loops=LOOPS)
+        for readers in sorted({1, os.cpu_count()}):
+            for op, scale_type in REFSCALE.items():
+                here = found.setdefault(readers, {}).setdefault(op, {"ours": [], "refscale": []})
+                here["ours"] += [float(run["ns"]) for run in ours if (
+                    run["op"], run["section_ns"], run["readers"], run["writer"])
+                    == (op, "0", str(readers), "0")]
+                here["refscale"] += by_refscale(scale_type, readers)
+                say(f"{op}, {readers} readers: " + ", ".join(
+                    f"{name} {sorted(runs)[len(runs) // 2]:.1f} ns" for name, runs in here.items()))
+    return found
+
+
 PARTS = {"protections": protections, "ways": ways, "sizes": sizes, "read-side": read_side,
-         "readers": readers, "buffer": buffer, "waits": waits, "instructions": instructions}
+         "readers": readers, "buffer": buffer, "waits": waits, "instructions": instructions,
+         "refscale": refscale}
 
 
 def main():
