@@ -2,14 +2,13 @@
 // Counting a sample: each CPU its own bins against one set of bins for all. Two
 // threads, all samples in one hot bin: what a profile of a spinning lock looks like.
 #include <benchmark/benchmark.h>
-#include <pthread.h>
-#include <sched.h>
 
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 
 #include "entry.hpp"
+#include "pin.hpp"
 #include "slab.hpp"
 
 using nmiprof::bin;
@@ -53,17 +52,6 @@ memory<slab> make(layout how, bin *shared)
 // One for all threads; made before they start.
 memory<bin> shared_bins(static_cast<bin *>(zeroed(nbins * sizeof(bin))));
 
-// Each thread on a CPU of its own: left to themselves, short-lived threads may share
-// one, and there is nothing to contend for.
-void pin(unsigned int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
-}
-
 // Parameter: the layout.
 void count(benchmark::State &state)
 {
@@ -71,7 +59,7 @@ void count(benchmark::State &state)
 	const auto &nmi = nmiprof::entry::nmi();
 	const memory<slab> s = make(how, how == layout::shared ? shared_bins.get() : nullptr);
 
-	pin(static_cast<unsigned int>(state.thread_index()));
+	pin(state);
 
 	for (auto _ : state)
 		s->count(nmi, base + (hot << shift), 0);
