@@ -35,8 +35,8 @@ unsigned int perf_events::on_nmi(void *, const nmiprof_nmi *nmi) noexcept
 	auto &cpu = *static_cast<nmiprof_cpu *>(const_cast<nmiprof_nmi *>(nmi));
 	const kstd::uint32_t began = shim_cycles();
 	const u64 tick_ns = the_timer.tick_ns();
-	const u64 delivered = cpu.perf_delivered.get();
 	const u64 each = u64{1} << cpu.perf_budget.shift(); // periods for one sample
+	unsigned int samples = 0;
 
 	for (nmiprof_event *e = cpu.sampled_by.perf.load_relaxed(); e;
 	     e = e->next_active.load_relaxed()) {
@@ -51,6 +51,7 @@ unsigned int perf_events::on_nmi(void *, const nmiprof_nmi *nmi) noexcept
 		} else {
 			shim_perf_sample(e->perf, nmi->regs, period_ns);
 			cpu.perf_delivered.inc();
+			samples++;
 		}
 	}
 
@@ -58,7 +59,7 @@ unsigned int perf_events::on_nmi(void *, const nmiprof_nmi *nmi) noexcept
 
 	if (cpu.perf_budget.spent(began, shim_cycles(), percent))
 		shim_log_over_budget(cpu.id, percent);
-	return static_cast<unsigned int>(cpu.perf_delivered.get() - delivered);
+	return samples;
 }
 
 void perf_events::added(u64 period_ns) noexcept
