@@ -1,28 +1,34 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """In the virtual machine: bench-overhead.py ROUNDS. What sampling takes from a syscall-bound
-and a CPU-bound load on CPU 1. Prints run LOAD SAMPLER HZ SECONDS CAME, the last being the
-share of the samples due that came; the samplers of a round come in an order of chance."""
+and a CPU-bound load on CPU 1. A sampler is set up, and then switched on for every second
+piece of the load, so that each piece with it has one without it right before. Prints
+pair LOAD SAMPLER HZ SECONDS_WITHOUT SECONDS_WITH CAME, the last being the share of the
+samples due that came (of cpu-clock nobody counts them). The samplers of a round come in an
+order of chance."""
 
+import contextlib
 import os
 import random
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 RATES = (99, 997, 4999)
 SETTINGS = Path("/sys/kernel/nmiprof")
-SYSCALLS, TURNS = 1_500_000, 3_000_000
+BYTES, TURNS, PIECES = 100_000, 400_000, 6
 CPU = 1
+COUNTED = {"profile": "samples", "nmi_timer//": "perf_delivered"}
 
 
 def syscalls():
-    """Seconds for a number of getppid()."""
-    done = subprocess.run(["taskset", "-c", str(CPU), "perf", "bench", "syscall", "basic", "-l",
-                           str(SYSCALLS)], stdout=subprocess.PIPE, text=True, check=True)
-    return float(re.search(r"Total time:\s*([\d.]+)", done.stdout)[1])
+    """Seconds for a read() and a write() of each byte."""
+    done = subprocess.run(["taskset", "-c", str(CPU), "dd", "if=/dev/zero", "of=/dev/null", "bs=1",
+                           f"count={BYTES}"], stderr=subprocess.PIPE, text=True, check=True)
+    return float(re.search(r", ([\d.e-]+) s,", done.stderr)[1])
 
 
 def turns():
@@ -39,32 +45,41 @@ def turns():
 
 
 def samples(kind):
-    """That have come so far; of cpu-clock nobody counts them."""
-    terms = {"profile": "samples", "nmi_timer//": "perf_delivered"}
-    return int((SETTINGS / "stats" / terms[kind]).read_text()) if kind in terms else 0
+    """That have come so far."""
+    return int((SETTINGS / "stats" / COUNTED[kind]).read_text()) if kind in COUNTED else 0
 
 
-class Sampler:
-    def __init__(self, kind, hz):
-        self.kind, self.hz = kind, hz
+@contextlib.contextmanager
+def profile(hz):
+    """What switches it on and off."""
+    SETTINGS.joinpath("rate_hz").write_text(str(hz))
+    yield lambda on: SETTINGS.joinpath("enable").write_text(str(int(on)))
 
-    def __enter__(self):
-        if self.kind == "profile":
-            SETTINGS.joinpath("rate_hz").write_text(str(self.hz))
-            SETTINGS.joinpath("enable").write_text("1")
-        elif self.kind != "off":
-            self.perf = subprocess.Popen(["perf", "record", "-q", "-a", "-e", self.kind, "-F",
-                                          str(self.hz), "-o", "/tmp/perf.data"])
-            time.sleep(1)
-        time.sleep(0.1)
 
-    def __exit__(self, *_):
-        if self.kind == "profile":
-            SETTINGS.joinpath("enable").write_text("0")
-        elif self.kind != "off":
-            self.perf.send_signal(signal.SIGINT)
-            if self.perf.wait() not in (0, -signal.SIGINT):
-                raise SystemExit(f"perf record -e {self.kind} failed")
+@contextlib.contextmanager
+def perf(event, hz):
+    """The same for an event that perf records. Only when perf has answered has it been done."""
+    with tempfile.TemporaryDirectory() as folder:
+        fifos = [os.path.join(folder, name) for name in ("control", "answer")]
+        for fifo in fifos:
+            os.mkfifo(fifo)
+        recorder = subprocess.Popen(["perf", "record", "-q", "-a", "-e", event, "-F", str(hz),
+                                     "--delay=-1", f"--control=fifo:{','.join(fifos)}",
+                                     "-o", f"{folder}/perf.data"])
+        try:
+            with open(fifos[0], "w") as control, open(fifos[1]) as answer:
+                def switch(on):
+                    print("enable" if on else "disable", file=control, flush=True)
+                    # Each answer comes with its terminating 0.
+                    if answer.readline().strip("\0") != "ack\n":
+                        raise SystemExit(f"perf record -e {event} does not answer")
+
+                yield switch
+        finally:
+            recorder.send_signal(signal.SIGINT)
+            status = recorder.wait()
+        if status not in (0, -signal.SIGINT):
+            raise SystemExit(f"perf record -e {event} failed")
 
 
 def main():
@@ -73,18 +88,21 @@ def main():
     Path("/proc/sys/kernel/perf_cpu_time_max_percent").write_text("0")
     subprocess.run(["insmod", "nmiprof.ko"], check=True)
     SETTINGS.joinpath("perf_budget_percent").write_text("0")
-    samplers = [("off", 0)]
-    samplers += [(kind, hz) for hz in RATES for kind in ("cpu-clock", "nmi_timer//", "profile")]
+    samplers = [(kind, hz) for hz in RATES for kind in ("cpu-clock", *COUNTED)]
     for round_ in range(int(sys.argv[1])):
         random.shuffle(samplers)
         for kind, hz in samplers:
-            with Sampler(kind, hz):
-                for name, load in (("syscalls", syscalls), ("cpu", turns)):
+            with profile(hz) if kind == "profile" else perf(kind, hz) as switch:
+                for name, load in PIECES * [("syscalls", syscalls), ("cpu", turns)]:
+                    without = load()
+                    switch(True)
                     start, before = time.monotonic(), samples(kind)
-                    spent = load()
+                    with_ = load()
                     due = (time.monotonic() - start) * hz * os.cpu_count()
-                    came = (samples(kind) - before) / due if hz else 0
-                    print("run", name, kind.rstrip("/"), hz, f"{spent:.6f} {came:.3f}", flush=True)
+                    came = (samples(kind) - before) / due
+                    switch(False)
+                    print("pair", name, kind.rstrip("/"), hz, f"{without:.6f} {with_:.6f} {came:.3f}",
+                          flush=True)
         print(f"# round {round_ + 1}", file=sys.stderr, flush=True)
 
 
