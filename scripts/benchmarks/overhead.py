@@ -73,7 +73,7 @@ def measure_overhead(args, kernel, result):
 def picture(kernel, found):
     script, groups = "", []
     for at, (sampler, name) in enumerate(SAMPLERS.items()):
-        rows = [(f"{LOADS[load]}, {hz} Hz", max(0.0, found.median(load, sampler, hz)),
+        rows = [(f"{load}, {hz} Hz", max(0.0, found.median(load, sampler, hz)),
                  *(max(0.0, percent) for percent in found.interval(load, sampler, hz)))
                 for load in LOADS for hz in RATES]
         script += plot.block(f"of{at}", rows)
@@ -83,7 +83,7 @@ def picture(kernel, found):
                "set ylabel 'percent of the time without'\nset yrange [0:*]\n"
                "set style data histograms\nset style histogram errorbars gap 1 lw 1\n"
                "set style fill solid 0.9 border -1\nset key left top\nset xtics scale 0\nplot ")
-    return plot.draw(f"overhead-{kernel}", script + ", ".join(groups) + "\n", (1000, 440))
+    return plot.draw(f"overhead-{kernel}", script + ", ".join(groups) + "\n", (1100, 440))
 
 
 def measure(args, result):
