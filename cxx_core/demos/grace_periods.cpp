@@ -136,7 +136,7 @@ version *grace_periods::make(const may_sleep &) noexcept
 
 	if (!place)
 		return nullptr;
-	allocated.add_relaxed(1);
+	objects.allocated.add_relaxed(1);
 
 	auto *v = new (kstd::here{place}) version;
 
@@ -148,7 +148,7 @@ void grace_periods::free_version(version *v) noexcept
 {
 	v->number.store_relaxed(0);
 	shim_object_free(v);
-	freed.add_relaxed(1);
+	objects.freed.add_relaxed(1);
 }
 
 // `old`: a look at what is retired, for who waits for its callback. `fresh` may be null.
@@ -159,7 +159,8 @@ retired<version> grace_periods::publish(version *fresh, version *&old) noexcept
 	old = newest_.read(held);
 	if (fresh) {
 		fresh->number.store_relaxed(++last_number_);
-		fresh->published_ns = shim_now_ns();
+		// CPUs' clocks may differ by a little: never before the one that it replaces.
+		fresh->published_ns = kstd::max(shim_now_ns(), old ? old->published_ns : 0);
 	}
 	return newest_.exchange(held, fresh);
 }

@@ -15,6 +15,7 @@
 #pragma once
 
 #include "demos/backlog.hpp"
+#include "demos/object_counts.hpp"
 #include "kstd/result.hpp"
 #include "lock.hpp"
 #include "rcu_counted.hpp"
@@ -91,7 +92,7 @@ class pid_table {
 	// not 0 any more.
 	pid_lookups look_up(const may_sleep &, uint32_t pid,
 			    const kstd::atomic<uint32_t> &stopping) noexcept;
-	// `batch` lookups of random pids, or less when `stopping`.
+	// `batch` lookups of random pids, or less when `stopping`; settings count at once.
 	pid_lookups look_up_some(const may_sleep &,
 				 const kstd::atomic<uint32_t> &stopping) noexcept;
 
@@ -118,8 +119,7 @@ class pid_table {
 	backlog waiting;
 
 	// Counters. Once all is quiet allocated = in the table + freed.
-	struct counters {
-		kstd::atomic<uint64_t> allocated, freed; // by kfree_rcu(): when handed over
+	struct counters : object_counts {
 		kstd::atomic<uint64_t> hits, misses, lost_races, seen_freed, wrong_pid;
 		kstd::atomic<uint64_t> inserts, removes;
 		// Who put the last reference.
@@ -149,7 +149,7 @@ class pid_table {
 	nmiprof::retired<pid_entry> unlink(uint32_t pid) noexcept;
 	void drop(nmiprof::retired<pid_entry>) noexcept;
 
-	// A bucket's lock is taken inside `readers_lock_`.
+	// Writers hold their bucket's lock; with pid_way::rwlock `readers_lock_` as well, inside it.
 	nmiprof::rwlock readers_lock_;
 	bucket buckets_[buckets];
 };

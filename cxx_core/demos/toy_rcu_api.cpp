@@ -3,18 +3,16 @@
 #include "demos/toy_rcu.h"
 #include "demos/toy_rcu.hpp"
 #include "entry.hpp"
-#include "shim/log.h"
 
 using namespace rcu_demo;
-using kstd::errc;
 using kstd::to_errno;
 using nmiprof::entry;
 
 namespace {
 
-static_assert(TOY_RCU_WAYS == wait_ways);
-static_assert(TOY_RCU_TOY == static_cast<int>(wait_way::toy));
-static_assert(TOY_RCU_EXPEDITED == static_cast<int>(wait_way::expedited));
+static_assert(TOY_RCU_WAYS == update_ways);
+static_assert(TOY_RCU_TOY == static_cast<int>(update_way::toy));
+static_assert(TOY_RCU_EXPEDITED == static_cast<int>(update_way::expedited));
 static_assert(TOY_RCU_MAX_SECTION_US == toy_rcu::max_section_us);
 
 } // namespace
@@ -28,11 +26,7 @@ void toy_rcu_init(void) noexcept
 
 int toy_rcu_begin(void) noexcept
 {
-	const errc err = the_toy_rcu.begin(entry::process()).error();
-
-	if (err != errc::ok)
-		shim_log_refused("toy_rcu: not enough memory");
-	return to_errno(err);
+	return to_errno(the_toy_rcu.begin(entry::process()).error());
 }
 
 void toy_rcu_end(void) noexcept
@@ -49,7 +43,7 @@ shim_u64 toy_rcu_get(toy_rcu_setting what) noexcept
 void toy_rcu_set(toy_rcu_setting what, shim_u64 value) noexcept
 {
 	if (what == TOY_RCU_WAY)
-		the_toy_rcu.way.store_relaxed(static_cast<wait_way>(value));
+		the_toy_rcu.way.store_relaxed(static_cast<update_way>(value));
 	else
 		the_toy_rcu.section_us.store_relaxed(value);
 }
@@ -68,11 +62,8 @@ void toy_rcu_count(toy_rcu_counts *out) noexcept
 {
 	const toy_rcu::counters &count = the_toy_rcu.count;
 
-	// Freed before allocated: never more freed than allocated.
-	out->freed = count.freed.load_acquire();
-	out->allocated = count.allocated.load_relaxed();
 	out->reads = count.reads.load_relaxed();
-	for (unsigned int i = 0; i < wait_ways; i++)
+	for (unsigned int i = 0; i < update_ways; i++)
 		out->updates[i] = count.updates[i].load_relaxed();
 	out->seen_freed = count.seen_freed.load_relaxed();
 	out->cpus = count.cpus.load_relaxed();
@@ -81,6 +72,11 @@ void toy_rcu_count(toy_rcu_counts *out) noexcept
 void toy_rcu_waits(toy_rcu_way way, demo_durations *out) noexcept
 {
 	the_toy_rcu.count.waits[way].copy(*out);
+}
+
+void toy_rcu_objects(shim_u64 *allocated, shim_u64 *freed) noexcept
+{
+	the_toy_rcu.count.copy(allocated, freed);
 }
 
 } // extern "C"

@@ -35,8 +35,8 @@ class grace_periods_test : public core_test {
 		m().on_relax = nullptr;
 		m().in_grace_period = nullptr;
 		the_grace_periods.stop(sleep);
-		EXPECT_EQ(the_grace_periods.allocated.load_relaxed(),
-			  the_grace_periods.freed.load_relaxed());
+		EXPECT_EQ(the_grace_periods.objects.allocated.load_relaxed(),
+			  the_grace_periods.objects.freed.load_relaxed());
 	}
 	errc renew()
 	{
@@ -163,6 +163,22 @@ TEST_F(grace_periods_test, readers_note_how_far_they_were_behind)
 	EXPECT_EQ(the_grace_periods.seen_by_all().looks, 4u);
 	EXPECT_EQ(the_grace_periods.seen_by_all().versions_longest, 1u);
 	EXPECT_EQ(the_grace_periods.seen_by_all().ns_sum, 7 * ms);
+}
+
+TEST_F(grace_periods_test, no_version_is_younger_than_the_one_that_replaces_it)
+{
+	long_reader reader(m(), 2);
+
+	// The clock of the waiter's CPU is behind that of the first publisher's.
+	m().now -= 100;
+	m().in_grace_period = [&] {
+		m().now += 100;
+		reader.leave();
+	};
+	ASSERT_EQ(renew(), errc::ok);
+	m().in_grace_period = nullptr;
+	EXPECT_EQ(the_grace_periods.seen_by(2).versions_sum, 1u);
+	EXPECT_EQ(the_grace_periods.seen_by(2).ns_longest, 0u);
 }
 
 // The machine's grace periods do not wait for a reader that runs on the same thread: as

@@ -55,8 +55,6 @@ machine::~machine()
 		EXPECT_EQ(cpus[i].unknown_ours, 0u) << "unknown NMI of ours on CPU " << i;
 	for (const auto &object : objects_)
 		std::free(object.first);
-	for (void *p : kept_)
-		std::free(p);
 	std::free(states_);
 	current = nullptr;
 }
@@ -86,6 +84,12 @@ void machine::expect_may_sleep(const char *what)
 	EXPECT_EQ(levels.back().preempt, 0u) << what << " with preemption off";
 	EXPECT_EQ(levels.back().rcu, 0u) << what << " inside a read section";
 	EXPECT_TRUE(current->locked.empty()) << what << " with a spinlock or rwlock held";
+}
+
+// What lockdep would say of two kinds of lock, as cxx_core/lock.hpp has it.
+void machine::expect_outermost(const char *what)
+{
+	EXPECT_EQ(levels.back().preempt, 0u) << what << " inside another lock";
 }
 
 // --- time ---
@@ -432,10 +436,7 @@ void machine::free(void *p)
 			publications_.erase(at->second);
 	live_bytes -= found->second;
 	objects_.erase(found);
-	if (keep_freed)
-		kept_.push_back(p);
-	else
-		std::free(p);
+	std::free(p);
 }
 
 int machine::states_alloc(std::size_t bytes)
