@@ -148,6 +148,19 @@ def kmemleaks():
         return ""
 
 
+GONE = (errno.ENOENT, errno.ENODEV, errno.EIO)      # the last in debugfs
+
+
+@contextlib.contextmanager
+def unless_gone():
+    """Module or thread may just be going: their files are not there, or fail."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
+
+
 class Work:
     """Turns of all threads, by experiment and role, and by the way they were made in."""
 
@@ -176,7 +189,7 @@ class Work:
         with self.lock:
             for experiment in EXPERIMENTS:
                 for folder in thread_folders(experiment):
-                    with contextlib.suppress(FileNotFoundError):
+                    with unless_gone():
                         self._count(experiment, folder, Files(experiment.name, folder)["turns"])
 
     def _count(self, experiment, folder, turns):
@@ -193,7 +206,7 @@ class Work:
 
 
 def thread_folders(experiment):
-    with contextlib.suppress(FileNotFoundError):
+    with unless_gone():
         return [name for name in Files(experiment.name).names()
                 if name.rstrip("0123456789") in experiment.roles and name[-1].isdigit()]
     return []
@@ -210,6 +223,7 @@ class Everything:
                                   "offlines", "refused"), 0)
         self.counting = threading.Lock()
         self.workers = []
+        self.loads = 0
         self.began = 0
 
     def complain(self, check, text):
@@ -229,14 +243,12 @@ class Everything:
 
         def work():
             while not self.stopping.is_set():
+                rest = 0.1
                 try:
-                    rest = step(chance)
-                except FileNotFoundError:       # the module, or the thread, is just not there
-                    rest = 0.1
+                    with unless_gone():
+                        rest = step(chance)
                 except OSError as error:
-                    rest = 0.1
-                    if error.errno != errno.ENODEV:
-                        self.complain("files", f"{step.__name__}: {error}")
+                    self.complain("files", f"{step.__name__}: {error}")
                 self.stopping.wait(rest)
         self.workers.append(threading.Thread(target=work, name=step.__name__))
         self.workers[-1].start()
@@ -244,8 +256,8 @@ class Everything:
     def set(self, path, name, value, may_be=()):
         """False: refused, as it may be."""
         error = Files(*path).set(name, value)
-        if error in (errno.ENOENT, errno.ENODEV):
-            raise FileNotFoundError(error, name)
+        if error in GONE:
+            raise OSError(error, name)
         if error and error not in may_be:
             self.complain("files", f"{'/'.join(path)}/{name} <- {value}: {g.errno_name(error)}")
         elif error:
@@ -293,11 +305,12 @@ class Everything:
         self.set((experiment.name,), f"{role}s", chance.choice(experiment.roles[role]))
 
     def restart(self, chance, experiment):
-        files = Files(experiment.name)
+        files, loads = Files(experiment.name), self.loads
         self.set((experiment.name,), "run", 0)
         if experiment.has_objects:
             allocated, freed = files["allocated"], files["freed"]
-            if allocated != freed:
+            # Who loads the module anew lets it run.
+            if allocated != freed and loads == self.loads:
                 self.complain("freed", f"{experiment.name} stopped: {allocated} allocated, {freed} freed")
         for name, values in experiment.at_start.items():
             # It may run again already, when the module was loaded meanwhile.
@@ -306,11 +319,10 @@ class Everything:
         self.count("restarts")
 
     def read_dump(self, chance, experiment):
-        with contextlib.suppress(FileNotFoundError):
-            dumps = sorted((demo.DEBUGFS / experiment.name).iterdir())
-            if dumps:
-                chance.choice(dumps).read_text()
-                self.count("dumps")
+        folder = demo.DEBUGFS / experiment.name
+        if folder.exists():
+            chance.choice(sorted(folder.iterdir())).read_text()
+            self.count("dumps")
 
     def hotplug(self, chance):
         cpu = chance.randrange(1, g.NR_CPUS)
@@ -323,6 +335,7 @@ class Everything:
     # Loading and unloading
 
     def load(self):
+        self.loads += 1
         g.load("rcu_demo", "run=0", "persons=5000")
         for experiment in EXPERIMENTS:
             self.set((experiment.name,), "run", 1)
