@@ -98,15 +98,10 @@ static int write(void *data)
 static struct task_struct *start(int (*fn)(void *), void *data, unsigned int nth_cpu)
 {
 	struct task_struct *task = kthread_create(fn, data, "rcu_demo_read_side");
-	unsigned int cpu;
 
 	if (IS_ERR(task))
 		return NULL;
-	nth_cpu %= num_online_cpus();
-	for_each_online_cpu(cpu)
-		if (!nth_cpu--)
-			break;
-	set_cpus_allowed_ptr(task, cpumask_of(cpu));
+	set_cpus_allowed_ptr(task, cpumask_of(demo_nth_online_cpu(nth_cpu)));
 	get_task_struct(task);
 	wake_up_process(task);
 	return task;

@@ -130,16 +130,28 @@ unsigned int demo_threads(struct demo_experiment *experiment, const struct demo_
 	return n;
 }
 
+unsigned int demo_nth_online_cpu(unsigned int n)
+{
+	unsigned int cpu;
+
+	/* Or one could go between counting them and finding the n-th. */
+	cpus_read_lock();
+	n %= num_online_cpus();
+	for_each_online_cpu(cpu)
+		if (!n--)
+			break;
+	cpus_read_unlock();
+	return cpu;
+}
+
 /* @cpu, or when there is none of that number, another one: the threads share those online. */
 static unsigned int place(const struct demo_thread *thread, unsigned int cpu)
 {
-	unsigned int n = cpu % num_online_cpus(), other;
+	unsigned int other;
 
 	if (cpu < nr_cpu_ids && cpu_online(cpu))
 		return cpu;
-	for_each_online_cpu(other)
-		if (!n--)
-			break;
+	other = demo_nth_online_cpu(cpu);
 	pr_notice("%s: %s %u should run on CPU %u, which is not online: it shares CPU %u\n",
 		  thread->experiment->name, thread->role->name, thread->nr, cpu, other);
 	return other;
