@@ -24,8 +24,6 @@ import time
 import nmiprof_guest as g
 
 PROGRAM = g.HERE / "file_ops"
-REPORT = (r"Uhhuh|Dazed and confused|\bBUG\b|WARNING:|Oops|general protection|unable to handle"
-          r"|detected stalls|soft lockup|blocked for more than|list_(?:add|del) corruption")
 
 
 def say(text):
@@ -45,7 +43,7 @@ class Reports(threading.Thread):
 
     def look(self):
         with contextlib.suppress(BrokenPipeError):  # overwritten before it was read
-            self.found += self.log.lines(REPORT)
+            self.found += self.log.lines(g.REPORT)
 
     def end(self):
         self.ended.set()
