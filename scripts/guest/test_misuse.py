@@ -167,9 +167,20 @@ class RacyBuffer(Misuse):
     def test_nmis_count_into_a_buffer_that_was_freed(self):
         with g.module("rcu_demo", "run=0", "allow_racy=1"):
             ways = Files("buffer_ways")
-            ways["nmi_hold_ns"] = 20_000
+            ways["nmi_hold_ns"] = 50_000
             ways["way"] = "racy"
             ways["run"] = 1
-            wait_for(lambda: ways["seen_freed_by_racy"] > 0, 120)
+            Files("buffer_ways", "writer0")["interval_us"] = 0
+            Files("buffer_ways", "sampler0")["interval_us"] = 200
+            wait_for(lambda: ways["seen_freed_by_racy"] and ways["lost_no_buffer"], 120)
+            # What was lost has a name as soon as the way is another; the rest is right.
+            ways["way"] = "rcu"
+            lost = ways["lost_raced"], ways["lost_no_buffer"]
+            self.assertGreater(lost[0], 0)
+            self.assertEqual(ways["unaccounted"], 0)
+            ways["run"] = 0
+            self.assertEqual((ways["lost_raced"], ways["lost_no_buffer"]), lost)
+            self.assertEqual(ways["samples"],
+                             ways["drained"] + sum(lost) + ways["lost_lock_held"])
             self.assertEqual(ways["seen_freed"], 0)
         self.reported(r"BUG: KASAN: \S*use-after-free in \S*rcu_demo\S*buffer_ways")
