@@ -156,7 +156,7 @@ class InterruptsOff(unittest.TestCase):
 
     def test_where_cpu_clock_is_blind(self):
         with g.module(), g.module("nmiprof_load", "cpus=2", "percent=50", "section_us=20000"):
-            perf = subprocess.Popen(["perf", "record", "-q", "-e", "cpu-clock", "-F", "997", "-C", "2",
+            perf = subprocess.Popen(["perf", "record", "-q", "-B", "-e", "cpu-clock", "-F", "997", "-C", "2",
                                      "-o", "/tmp/perf.data", "sleep", "4"],
                                     stderr=subprocess.DEVNULL)
             report = record("-F", "997", "-d", "3")
