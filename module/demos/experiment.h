@@ -121,8 +121,8 @@ unsigned int demo_threads(struct demo_experiment *experiment, const struct demo_
 int demo_set_threads(struct demo_experiment *experiment, const struct demo_role *role,
 		     unsigned int count);
 void demo_thread_wake(struct demo_thread *thread);
-/* The @nth of the CPUs that are online, counted around. May sleep. */
-unsigned int demo_nth_online_cpu(unsigned int nth);
+/* threads.c. Any that is online, the n-th of them, counted around; may sleep. */
+unsigned int demo_nth_online_cpu(unsigned int n);
 
 /* values.c */
 int demo_add(struct demo_experiment *experiment, struct kobject *root);

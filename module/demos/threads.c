@@ -132,15 +132,15 @@ unsigned int demo_threads(struct demo_experiment *experiment, const struct demo_
 	return n;
 }
 
-unsigned int demo_nth_online_cpu(unsigned int nth)
+unsigned int demo_nth_online_cpu(unsigned int n)
 {
 	unsigned int cpu;
 
-	/* None goes between counting and finding. */
+	/* Or one could go between counting them and finding the n-th. */
 	cpus_read_lock();
-	nth %= num_online_cpus();
+	n %= num_online_cpus();
 	for_each_online_cpu(cpu)
-		if (!nth--)
+		if (!n--)
 			break;
 	cpus_read_unlock();
 	return cpu;
