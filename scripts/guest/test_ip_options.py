@@ -33,15 +33,6 @@ class IpOptions(demo.Experiment):
             self.assertEqual(self.files["sets"] - 2,    # of starting and stopping
                              sum(setter["turns"] - setter["failed"] for setter in setters))
 
-    def test_one_packet_in_8_goes_without(self):
-        with self.running():
-            self.flat_out()
-            self.grow("sets", by=3000)
-            self.grow("packets", by=3000)
-            self.assertAlmostEqual(self.files["without_options"] / self.files["packets"], 1 / 8,
-                                   delta=0.1)
-            self.stop()
-
     def test_under_rcu_the_setter_puts_last(self):
         with self.running():
             self.flat_out()
