@@ -117,7 +117,7 @@ void toy_rcu::read() noexcept
 
 result<void> toy_rcu::update(const may_sleep &sleep) noexcept
 {
-	const wait_way how = way.load_relaxed();
+	const update_way how = way.load_relaxed();
 	const auto i = static_cast<unsigned int>(how);
 	// All that may fail is done before anything is replaced.
 	const affinity_guard home(sleep);
@@ -135,18 +135,18 @@ result<void> toy_rcu::update(const may_sleep &sleep) noexcept
 	return {};
 }
 
-toy_rcu::object *toy_rcu::wait(const may_sleep &sleep, wait_way how, retired<object> old,
+toy_rcu::object *toy_rcu::wait(const may_sleep &sleep, update_way how, retired<object> old,
 			       const affinity_guard &home) noexcept
 {
 	switch (how) {
-	case wait_way::toy:
+	case update_way::toy:
 		return old.reclaim_by(sleep, [&]() noexcept {
 			count.cpus.store_relaxed(toy_synchronize(sleep, home));
 		});
-	case wait_way::synchronize:
+	case update_way::synchronize:
 		return old.reclaim(sleep);
 	default:
-		return old.reclaim_by(sleep, []() noexcept { shim_synchronize_rcu_expedited(); });
+		return old.reclaim_expedited(sleep);
 	}
 }
 

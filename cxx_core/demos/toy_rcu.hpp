@@ -52,8 +52,8 @@ class affinity_guard {
 // CPUs were visited: all that are online.
 uint32_t toy_synchronize(const may_sleep &, const affinity_guard &) noexcept;
 
-enum class wait_way : uint32_t { toy, synchronize, expedited };
-inline constexpr unsigned int wait_ways = 3;
+enum class update_way : uint32_t { toy, synchronize, expedited };
+inline constexpr unsigned int update_ways = 3;
 
 // Only toy_rcu makes one: excludes updaters.
 class toy_lock : public nmiprof::spin_guard {
@@ -81,16 +81,16 @@ class toy_rcu {
 	[[nodiscard]] kstd::result<void> update(const may_sleep &) noexcept;
 
 	// Live settings.
-	kstd::atomic<wait_way> way;
+	kstd::atomic<update_way> way;
 	kstd::atomic<uint64_t> section_us{10};
 
 	struct counters {
 		kstd::atomic<uint64_t> allocated, freed;
 		kstd::atomic<uint64_t> reads;
-		kstd::atomic<uint64_t> updates[wait_ways];
+		kstd::atomic<uint64_t> updates[update_ways];
 		kstd::atomic<uint64_t> seen_freed; // stays 0: freed under a reader
 		kstd::atomic<uint64_t> cpus; // that the toy visited when it last waited
-		durations waits[wait_ways];
+		durations waits[update_ways];
 	};
 	counters count;
 
@@ -102,7 +102,7 @@ class toy_rcu {
 	object *make_object(const may_sleep &) noexcept;
 	void free_object(object *) noexcept;
 	nmiprof::retired<object> publish(object *) noexcept;
-	object *wait(const may_sleep &, wait_way, nmiprof::retired<object>,
+	object *wait(const may_sleep &, update_way, nmiprof::retired<object>,
 		     const affinity_guard &) noexcept;
 
 	nmiprof::spinlock lock_; // updaters

@@ -12,9 +12,9 @@ using nmiprof::entry;
 
 namespace {
 
-static_assert(TOY_RCU_WAYS == wait_ways);
-static_assert(TOY_RCU_TOY == static_cast<int>(wait_way::toy));
-static_assert(TOY_RCU_EXPEDITED == static_cast<int>(wait_way::expedited));
+static_assert(TOY_RCU_WAYS == update_ways);
+static_assert(TOY_RCU_TOY == static_cast<int>(update_way::toy));
+static_assert(TOY_RCU_EXPEDITED == static_cast<int>(update_way::expedited));
 static_assert(TOY_RCU_MAX_SECTION_US == toy_rcu::max_section_us);
 
 } // namespace
@@ -49,7 +49,7 @@ shim_u64 toy_rcu_get(toy_rcu_setting what) noexcept
 void toy_rcu_set(toy_rcu_setting what, shim_u64 value) noexcept
 {
 	if (what == TOY_RCU_WAY)
-		the_toy_rcu.way.store_relaxed(static_cast<wait_way>(value));
+		the_toy_rcu.way.store_relaxed(static_cast<update_way>(value));
 	else
 		the_toy_rcu.section_us.store_relaxed(value);
 }
@@ -72,7 +72,7 @@ void toy_rcu_count(toy_rcu_counts *out) noexcept
 	out->freed = count.freed.load_acquire();
 	out->allocated = count.allocated.load_relaxed();
 	out->reads = count.reads.load_relaxed();
-	for (unsigned int i = 0; i < wait_ways; i++)
+	for (unsigned int i = 0; i < update_ways; i++)
 		out->updates[i] = count.updates[i].load_relaxed();
 	out->seen_freed = count.seen_freed.load_relaxed();
 	out->cpus = count.cpus.load_relaxed();

@@ -2,6 +2,7 @@
 // The toy RCU beside the kernel's (demos/toy_rcu.hpp).
 #include "core_test.hpp"
 
+#include "demo_shims.hpp"
 #include "demos/toy_rcu.h"
 #include "demos/toy_rcu.hpp"
 
@@ -35,7 +36,7 @@ class toy_rcu_test : public core_test {
 				also();
 		};
 	}
-	void use(wait_way how)
+	void use(update_way how)
 	{
 		toy_rcu_set(TOY_RCU_WAY, static_cast<u64>(how));
 	}
@@ -56,7 +57,7 @@ class toy_rcu_test : public core_test {
 		toy_rcu_count(&c);
 		return c;
 	}
-	demo_durations waits(wait_way how)
+	demo_durations waits(update_way how)
 	{
 		demo_durations d;
 
@@ -81,7 +82,7 @@ TEST_F(toy_rcu_test, the_toy_costs_more_with_more_cpus)
 	m().cpus.resize(64);
 	m().on_visit = [&](unsigned int) { m().run(2 * us); };
 	EXPECT_EQ(toy_rcu_update(), 0);
-	EXPECT_EQ(waits(wait_way::toy).longest_ns, 64 * 2 * us);
+	EXPECT_EQ(waits(update_way::toy).longest_ns, 64 * 2 * us);
 	EXPECT_EQ(counts().cpus, 64u);
 	m().cpus.resize(4);
 }
@@ -130,11 +131,11 @@ TEST_F(toy_rcu_test, the_thread_is_put_back_where_it_was)
 
 TEST_F(toy_rcu_test, the_kernels_ways_visit_no_cpu)
 {
-	use(wait_way::synchronize);
+	use(update_way::synchronize);
 	EXPECT_EQ(visited_by_update(), cpus{});
 	EXPECT_EQ(m().grace_periods, 1u);
 	EXPECT_EQ(m().expedited, 0u);
-	use(wait_way::expedited);
+	use(update_way::expedited);
 	EXPECT_EQ(visited_by_update(), cpus{});
 	EXPECT_EQ(m().grace_periods, 2u);
 	EXPECT_EQ(m().expedited, 1u);
@@ -143,15 +144,16 @@ TEST_F(toy_rcu_test, the_kernels_ways_visit_no_cpu)
 TEST_F(toy_rcu_test, waits_are_measured_for_each_way)
 {
 	m().grace_period_ns = 3 * ms;
-	for (const wait_way how : {wait_way::synchronize, wait_way::toy, wait_way::expedited}) {
+	for (const update_way how :
+	     {update_way::synchronize, update_way::toy, update_way::expedited}) {
 		use(how);
 		for (int i = 0; i < 5; i++)
 			EXPECT_EQ(toy_rcu_update(), 0);
 		EXPECT_EQ(waits(how).count, 5u);
 		EXPECT_EQ(counts().updates[static_cast<unsigned int>(how)], 5u);
 	}
-	EXPECT_EQ(waits(wait_way::synchronize).mean_ns, 3 * ms);
-	EXPECT_EQ(waits(wait_way::toy).longest_ns, 0u);
+	EXPECT_EQ(waits(update_way::synchronize).mean_ns, 3 * ms);
+	EXPECT_EQ(waits(update_way::toy).longest_ns, 0u);
 }
 
 TEST_F(toy_rcu_test, a_reader_stays_as_long_as_it_is_told_to)
@@ -170,7 +172,7 @@ TEST_F(toy_rcu_test, a_reader_stays_as_long_as_it_is_told_to)
 TEST_F(toy_rcu_test, the_way_is_changed_between_updates)
 {
 	for (int i = 0; i < 30; i++) {
-		use(static_cast<wait_way>(i % 3));
+		use(static_cast<update_way>(i % 3));
 		EXPECT_EQ(toy_rcu_update(), 0);
 		toy_rcu_read();
 	}
@@ -203,10 +205,10 @@ TEST_F(toy_rcu_test, beginning_without_memory_is_refused)
 // The machine's grace periods do not know of this reader: so a wait that is too short looks.
 TEST_F(toy_rcu_test, a_reader_notices_that_its_object_was_freed_too_early)
 {
+	sim::keep_freed kept;
 	unsigned int looks = 0;
 
-	m().keep_freed = true;
-	use(wait_way::synchronize);
+	use(update_way::synchronize);
 	toy_rcu_set(TOY_RCU_SECTION_US, 100);
 	let_time_pass([&] {
 		sim::in_context other_cpu(sim::context::process);

@@ -55,8 +55,6 @@ machine::~machine()
 		EXPECT_EQ(cpus[i].unknown_ours, 0u) << "unknown NMI of ours on CPU " << i;
 	for (const auto &object : objects_)
 		std::free(object.first);
-	for (void *p : kept_)
-		std::free(p);
 	std::free(states_);
 	current = nullptr;
 }
@@ -432,10 +430,7 @@ void machine::free(void *p)
 			publications_.erase(at->second);
 	live_bytes -= found->second;
 	objects_.erase(found);
-	if (keep_freed)
-		kept_.push_back(p);
-	else
-		std::free(p);
+	std::free(p);
 }
 
 int machine::states_alloc(std::size_t bytes)

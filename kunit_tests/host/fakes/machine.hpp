@@ -150,7 +150,6 @@ class machine {
 	bool fail_cpu_states = false;
 
 	u64 memory_available = u64{1} << 40;
-	bool keep_freed = false; // freed objects can be looked at until the machine goes
 
 	// --- random ---
 	std::mt19937 random{1};
@@ -262,7 +261,6 @@ class machine {
 	std::priority_queue<event> events_;
 	u64 order_ = 0;
 	std::map<void *, std::size_t> objects_;
-	std::vector<void *> kept_;
 	// RCU: where each pointer is published, and which were withdrawn since the
 	// last grace period began.
 	std::map<void **, void *> published_;
