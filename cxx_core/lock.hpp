@@ -9,6 +9,9 @@
 // there is none inside (lint and lockdep look; the compiler cannot). A held lock is a read
 // section of RCU, too: preemption is off, and where it is not, on PREEMPT_RT, the kernel's
 // spin_lock() and read_lock() enter one themselves (kernel/locking/spinlock_rt.c).
+//
+// To lockdep all spinlocks are one class and all rwlocks another, as each kind is initialised
+// in one place: none inside another of its kind, and a rwlock inside a spinlock only.
 #pragma once
 
 #include "context.hpp"

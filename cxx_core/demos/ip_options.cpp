@@ -145,11 +145,10 @@ void ip_socket::check(const ip_packet &packet, ip_sent &seen) noexcept
 
 ip_sent ip_socket::send_some(const may_sleep &, const kstd::atomic<uint32_t> &stopping) noexcept
 {
-	const uint32_t n = batch.load_relaxed();
 	ip_packet packet = {};
 	ip_sent seen = {};
 
-	for (uint32_t i = 0; i < n && !stopping.load_relaxed(); i++) {
+	for (uint32_t i = 0; i < batch.load_relaxed() && !stopping.load_relaxed(); i++) {
 		send(packet);
 		check(packet, seen);
 		if (i % 1024 == 1023)

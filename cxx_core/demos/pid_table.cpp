@@ -167,15 +167,15 @@ pid_lookups pid_table::look_up(const may_sleep &sleep, uint32_t pid,
 pid_lookups pid_table::look_up_some(const may_sleep &sleep,
 				    const kstd::atomic<uint32_t> &stopping) noexcept
 {
-	const uint32_t n = batch.load_relaxed(), of = pids.load_relaxed();
 	uint32_t random = shim_random();
 	pid_lookups seen = {};
 
-	for (uint32_t i = 0; i < n && !stopping.load_relaxed(); i++) {
+	for (uint32_t i = 0; i < batch.load_relaxed() && !stopping.load_relaxed(); i++) {
+		const uint64_t of = pids.load_relaxed();
+
 		// Cheaper than what it measures; its high bits are good (Knuth 3.3.4).
 		random = random * 1664525 + 1013904223;
-		seen += look_up(sleep, static_cast<uint32_t>((uint64_t{random} * of) >> 32),
-				stopping);
+		seen += look_up(sleep, static_cast<uint32_t>((random * of) >> 32), stopping);
 		if (i % 1024 == 1023)
 			shim_cond_resched();
 	}
@@ -192,13 +192,12 @@ pid_lookups pid_table::look_up_some(const may_sleep &sleep,
 // change(lock), with readers that take a lock kept out.
 template <class Change> auto pid_table::locked(bucket &b, Change &&change) noexcept
 {
-	if (way.load_relaxed() != pid_way::rwlock) {
-		const bucket_lock held(b.lock);
-
-		return change(held);
-	}
-	const write_guard readers_out(readers_lock_);
 	const bucket_lock held(b.lock);
+
+	if (way.load_relaxed() != pid_way::rwlock)
+		return change(held);
+
+	const write_guard readers_out(readers_lock_);
 
 	return change(held);
 }

@@ -91,7 +91,7 @@ class pid_table {
 	// not 0 any more.
 	pid_lookups look_up(const may_sleep &, uint32_t pid,
 			    const kstd::atomic<uint32_t> &stopping) noexcept;
-	// `batch` lookups of random pids, or less when `stopping`.
+	// `batch` lookups of random pids, or less when `stopping`; settings count at once.
 	pid_lookups look_up_some(const may_sleep &,
 				 const kstd::atomic<uint32_t> &stopping) noexcept;
 
@@ -149,7 +149,7 @@ class pid_table {
 	nmiprof::retired<pid_entry> unlink(uint32_t pid) noexcept;
 	void drop(nmiprof::retired<pid_entry>) noexcept;
 
-	// A bucket's lock is taken inside `readers_lock_`.
+	// Writers hold their bucket's lock; with pid_way::rwlock `readers_lock_` as well, inside it.
 	nmiprof::rwlock readers_lock_;
 	bucket buckets_[buckets];
 };

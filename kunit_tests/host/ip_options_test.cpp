@@ -230,6 +230,13 @@ TEST_F(ip_options_test, a_sender_stops_when_told_to)
 	EXPECT_EQ(the_socket.send_some(sleep, stopping).packets, 0u);
 }
 
+TEST_F(ip_options_test, a_smaller_batch_counts_at_once)
+{
+	the_socket.batch.store_relaxed(~u32{0});
+	m().on_resched = [] { the_socket.batch.store_relaxed(10); };
+	EXPECT_EQ(the_socket.send_some(sleep, stopping).packets, 1024u);
+}
+
 TEST_F(ip_options_test, without_memory_the_options_stay)
 {
 	set_bytes({1, 2, 3});

@@ -334,6 +334,13 @@ TEST_F(pid_table_test, a_batch_is_of_random_pids_and_counted)
 	EXPECT_EQ(of(the_pids.count.seen_freed) + of(the_pids.count.wrong_pid), 0u);
 }
 
+TEST_F(pid_table_test, a_smaller_batch_counts_at_once)
+{
+	the_pids.batch.store_relaxed(~u32{0});
+	m().on_resched = [] { the_pids.batch.store_relaxed(10); };
+	EXPECT_EQ(the_pids.look_up_some(sleep, stopping).misses, 1024u);
+}
+
 TEST_F(pid_table_test, lookups_stay_within_the_pids)
 {
 	the_pids.pids.store_relaxed(1);

@@ -48,6 +48,7 @@ void shim_spin_lock(shim_spinlock *lock) noexcept
 	machine::the().spin_locks++;
 	if (const auto once = std::exchange(machine::the().before_spin_lock, nullptr))
 		once();
+	machine::expect_outermost("shim_spin_lock()");
 	machine::the().lock(lock, false);
 }
 

@@ -86,6 +86,12 @@ void machine::expect_may_sleep(const char *what)
 	EXPECT_TRUE(current->locked.empty()) << what << " with a spinlock or rwlock held";
 }
 
+// What lockdep would say of two kinds of lock, as cxx_core/lock.hpp has it.
+void machine::expect_outermost(const char *what)
+{
+	EXPECT_EQ(levels.back().preempt, 0u) << what << " inside another lock";
+}
+
 // --- time ---
 
 void machine::post(u64 at, kind what, unsigned int cpu, u64 generation)

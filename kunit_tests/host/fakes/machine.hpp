@@ -220,6 +220,7 @@ class machine {
 	static void leave();
 	static void expect(context c, const char *what);
 	static void expect_may_sleep(const char *what);
+	static void expect_outermost(const char *what);
 
 	// Behind the shims.
 	void *alloc(std::size_t bytes);
