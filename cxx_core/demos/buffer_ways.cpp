@@ -108,7 +108,7 @@ sample_buffer *buffer_ways::make(const may_sleep &) noexcept
 
 	if (!place)
 		return nullptr;
-	allocated.add_relaxed(1);
+	objects.allocated.add_relaxed(1);
 
 	auto *b = new (kstd::here{place}) sample_buffer;
 
@@ -124,7 +124,7 @@ void buffer_ways::drain_and_free(const writer_lock &, sample_buffer *old) noexce
 		cpus_[cpu].drained += old->of(cpu).get();
 	old->generation.store_relaxed(0);
 	shim_object_free(old);
-	freed.add_relaxed(1);
+	objects.freed.add_relaxed(1);
 }
 
 // `fresh`, which may be null, takes the place of the buffer behind this way's pointer. What

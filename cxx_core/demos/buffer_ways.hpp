@@ -24,6 +24,7 @@
 #pragma once
 
 #include "demos/durations.hpp"
+#include "demos/object_counts.hpp"
 #include "kstd/result.hpp"
 #include "mutex.hpp"
 #include "rcu.hpp"
@@ -143,7 +144,7 @@ class buffer_ways {
 						  buffer_ledger &) noexcept;
 
 	// Buffers. Once stopped allocated = freed.
-	kstd::atomic<uint64_t> allocated, freed;
+	object_counts objects;
 	// From taking a buffer away until it may be freed.
 	durations swaps[buffer_ways_count];
 

@@ -136,7 +136,7 @@ version *grace_periods::make(const may_sleep &) noexcept
 
 	if (!place)
 		return nullptr;
-	allocated.add_relaxed(1);
+	objects.allocated.add_relaxed(1);
 
 	auto *v = new (kstd::here{place}) version;
 
@@ -148,7 +148,7 @@ void grace_periods::free_version(version *v) noexcept
 {
 	v->number.store_relaxed(0);
 	shim_object_free(v);
-	freed.add_relaxed(1);
+	objects.freed.add_relaxed(1);
 }
 
 // `old`: a look at what is retired, for who waits for its callback. `fresh` may be null.

@@ -30,7 +30,6 @@ struct grace_periods_staleness {
 };
 
 struct grace_periods_counts {
-	shim_u64 allocated, freed; /* since the module was loaded */
 	shim_u64 returned_early, seen_freed; /* since the start. Must stay 0. */
 };
 
@@ -56,6 +55,7 @@ void grace_periods_waits(enum grace_periods_way way, struct demo_durations *out)
 void grace_periods_seen_by(unsigned int reader, struct grace_periods_staleness *out) SHIM_NOEXCEPT;
 void grace_periods_seen_by_all(struct grace_periods_staleness *out) SHIM_NOEXCEPT;
 void grace_periods_count(struct grace_periods_counts *out) SHIM_NOEXCEPT;
+void grace_periods_objects(shim_u64 *allocated, shim_u64 *freed) SHIM_NOEXCEPT;
 
 SHIM_END
 

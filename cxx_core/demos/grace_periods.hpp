@@ -14,6 +14,7 @@
 #pragma once
 
 #include "demos/durations.hpp"
+#include "demos/object_counts.hpp"
 #include "kstd/result.hpp"
 #include "lock.hpp"
 #include "rcu.hpp"
@@ -90,7 +91,7 @@ class grace_periods {
 	// How long waiters waited. Since start().
 	durations waits[wait_ways];
 	// Versions. Once stopped allocated = freed.
-	kstd::atomic<uint64_t> allocated, freed;
+	object_counts objects;
 
       private:
 	// Writer: the reader. Of cache lines of its own.

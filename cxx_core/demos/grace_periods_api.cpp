@@ -81,11 +81,13 @@ void grace_periods_seen_by_all(grace_periods_staleness *out) noexcept
 
 void grace_periods_count(grace_periods_counts *out) noexcept
 {
-	// Freed before allocated: never more freed than allocated.
-	out->freed = the_grace_periods.freed.load_acquire();
-	out->allocated = the_grace_periods.allocated.load_relaxed();
 	out->returned_early = the_grace_periods.returned_early.load_relaxed();
 	out->seen_freed = the_grace_periods.seen_freed();
+}
+
+void grace_periods_objects(shim_u64 *allocated, shim_u64 *freed) noexcept
+{
+	the_grace_periods.objects.copy(allocated, freed);
 }
 
 } // extern "C"

@@ -25,7 +25,6 @@ struct ip_options_sent {
 };
 
 struct ip_options_counts {
-	shim_u64 allocated, freed; /* when handed to kfree_rcu() */
 	shim_u64 waiting; /* replaced, and a sender might still be there */
 	shim_u64 throttled; /* a setter waited for the backlog */
 	struct ip_options_sent sent;
@@ -45,6 +44,7 @@ void ip_options_send(const shim_u32 *stopping, struct ip_options_sent *out) SHIM
 /* A setter's turn. -ENOMEM: the options stay as they are. */
 int ip_options_replace(void) SHIM_NOEXCEPT;
 void ip_options_count(struct ip_options_counts *out) SHIM_NOEXCEPT;
+void ip_options_objects(shim_u64 *allocated, shim_u64 *freed) SHIM_NOEXCEPT;
 
 SHIM_END
 

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "demos/backlog.hpp"
+#include "demos/object_counts.hpp"
 #include "kstd/result.hpp"
 #include "lock.hpp"
 #include "rcu_counted.hpp"
@@ -95,8 +96,7 @@ class ip_socket {
 	backlog waiting;
 
 	// Counters. Once all is quiet allocated = freed + 1 when options are set.
-	struct counters {
-		kstd::atomic<uint64_t> allocated, freed; // when handed to kfree_rcu()
+	struct counters : object_counts {
 		kstd::atomic<uint64_t> packets, without_options, torn, seen_freed;
 		kstd::atomic<uint64_t> sets; // with those to none
 		kstd::atomic<uint64_t> put_last_by_sender;

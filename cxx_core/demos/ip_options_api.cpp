@@ -68,15 +68,17 @@ void ip_options_count(ip_options_counts *out) noexcept
 {
 	const ip_socket::counters &c = the_socket.count;
 
-	// Freed before allocated: never more freed than allocated.
-	out->freed = c.freed.load_acquire();
-	out->allocated = c.allocated.load_relaxed();
 	out->waiting = the_socket.waiting.size();
 	out->throttled = the_socket.waiting.throttled.load_relaxed();
 	out->sent = {c.packets.load_relaxed(), c.without_options.load_relaxed(),
 		     c.torn.load_relaxed(), c.seen_freed.load_relaxed()};
 	out->sets = c.sets.load_relaxed();
 	out->put_last_by_sender = c.put_last_by_sender.load_relaxed();
+}
+
+void ip_options_objects(shim_u64 *allocated, shim_u64 *freed) noexcept
+{
+	the_socket.count.copy(allocated, freed);
 }
 
 } // extern "C"

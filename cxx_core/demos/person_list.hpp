@@ -17,6 +17,7 @@
 
 #include "demos/backlog.hpp"
 #include "demos/durations.hpp"
+#include "demos/object_counts.hpp"
 #include "kstd/result.hpp"
 #include "lock.hpp"
 #include "rcu_list.hpp"
@@ -102,8 +103,7 @@ class person_list {
 	backlog waiting;
 
 	// Counters. Once all is quiet allocated = live + freed.
-	struct counters {
-		kstd::atomic<uint64_t> allocated, freed; // by kfree_rcu(): when handed over
+	struct counters : object_counts {
 		kstd::atomic<uint64_t> updates[reclaim_ways];
 		durations until_freed[2]; // by reclaim_way; not by kfree_rcu()
 		durations replacing; // updates, from the allocation on, without reclaiming

@@ -39,7 +39,6 @@ enum persons_setting {
 };
 
 struct persons_counts {
-	shim_u64 allocated, freed; /* by kfree_rcu(): when handed over */
 	shim_u64 updates[PERSONS_WAYS];
 	shim_u64 waiting; /* replaced, and a reader might still be there */
 	shim_u64 throttled; /* a writer waited for the backlog */
@@ -47,7 +46,7 @@ struct persons_counts {
 };
 
 void persons_init(void) SHIM_NOEXCEPT;
-/* @size: 1 to PERSONS_MAX_SIZE. -ENOMEM: with a line in the log, and nothing was changed. */
+/* @size: 1 to PERSONS_MAX_SIZE. -ENOMEM: nothing was changed. */
 int persons_resize(shim_u64 size) SHIM_NOEXCEPT;
 shim_u64 persons_get(enum persons_setting what) SHIM_NOEXCEPT;
 void persons_set(enum persons_setting what, shim_u64 value) SHIM_NOEXCEPT;
@@ -61,6 +60,7 @@ int persons_update(void) SHIM_NOEXCEPT;
 /* 0, or -ENOENT: there are no more. Any context but NMI. */
 int persons_look(shim_u64 num, struct persons_person *out) SHIM_NOEXCEPT;
 void persons_count(struct persons_counts *out) SHIM_NOEXCEPT;
+void persons_objects(shim_u64 *allocated, shim_u64 *freed) SHIM_NOEXCEPT;
 void persons_grace_periods(enum persons_way way, struct demo_durations *out) SHIM_NOEXCEPT;
 
 SHIM_END

@@ -3,7 +3,6 @@
 #include "demos/person_list.hpp"
 #include "demos/persons.h"
 #include "entry.hpp"
-#include "shim/log.h"
 
 using namespace rcu_demo;
 using kstd::errc;
@@ -37,11 +36,8 @@ int persons_resize(shim_u64 size) noexcept
 {
 	const nmiprof::may_sleep &sleep = entry::process();
 	const update_lock lock(sleep);
-	const errc err = the_persons.resize(lock, sleep, size).error();
 
-	if (err != errc::ok)
-		shim_log_refused("size %lu: not enough memory", size);
-	return to_errno(err);
+	return to_errno(the_persons.resize(lock, sleep, size).error());
 }
 
 shim_u64 persons_get(persons_setting what) noexcept
@@ -105,9 +101,6 @@ void persons_count(persons_counts *out) noexcept
 {
 	const person_list::counters &c = the_persons.count;
 
-	// Freed before allocated: never more freed than allocated.
-	out->freed = c.freed.load_acquire();
-	out->allocated = c.allocated.load_relaxed();
 	for (unsigned int i = 0; i < reclaim_ways; i++)
 		out->updates[i] = c.updates[i].load_relaxed();
 	out->waiting = the_persons.waiting.size();
@@ -118,6 +111,11 @@ void persons_count(persons_counts *out) noexcept
 void persons_grace_periods(persons_way way, demo_durations *out) noexcept
 {
 	the_persons.grace_periods(static_cast<reclaim_way>(way)).copy(*out);
+}
+
+void persons_objects(shim_u64 *allocated, shim_u64 *freed) noexcept
+{
+	the_persons.count.copy(allocated, freed);
 }
 
 } // extern "C"

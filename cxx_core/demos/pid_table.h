@@ -34,7 +34,6 @@ struct pid_table_lookups {
 };
 
 struct pid_table_counts {
-	shim_u64 allocated, freed; /* by kfree_rcu(): when handed over */
 	shim_u64 waiting; /* removed, and a reader might still be there */
 	shim_u64 throttled; /* a writer waited for the backlog */
 	struct pid_table_lookups lookups;
@@ -57,6 +56,7 @@ void pid_table_look_up(const shim_u32 *stopping, struct pid_table_lookups *out) 
  */
 int pid_table_change(shim_u32 *inserts) SHIM_NOEXCEPT;
 void pid_table_count(struct pid_table_counts *out) SHIM_NOEXCEPT;
+void pid_table_objects(shim_u64 *allocated, shim_u64 *freed) SHIM_NOEXCEPT;
 
 SHIM_END
 

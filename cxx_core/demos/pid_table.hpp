@@ -15,6 +15,7 @@
 #pragma once
 
 #include "demos/backlog.hpp"
+#include "demos/object_counts.hpp"
 #include "kstd/result.hpp"
 #include "lock.hpp"
 #include "rcu_counted.hpp"
@@ -118,8 +119,7 @@ class pid_table {
 	backlog waiting;
 
 	// Counters. Once all is quiet allocated = in the table + freed.
-	struct counters {
-		kstd::atomic<uint64_t> allocated, freed; // by kfree_rcu(): when handed over
+	struct counters : object_counts {
 		kstd::atomic<uint64_t> hits, misses, lost_races, seen_freed, wrong_pid;
 		kstd::atomic<uint64_t> inserts, removes;
 		// Who put the last reference.

@@ -95,9 +95,6 @@ void pid_table_count(pid_table_counts *out) noexcept
 {
 	const pid_table::counters &c = the_pids.count;
 
-	// Freed before allocated: never more freed than allocated.
-	out->freed = c.freed.load_acquire();
-	out->allocated = c.allocated.load_relaxed();
 	out->waiting = the_pids.waiting.size();
 	out->throttled = the_pids.waiting.throttled.load_relaxed();
 	out->lookups = {c.hits.load_relaxed(), c.misses.load_relaxed(), c.lost_races.load_relaxed(),
@@ -107,6 +104,11 @@ void pid_table_count(pid_table_counts *out) noexcept
 	out->put_last_by_reader = c.put_last_by_reader.load_relaxed();
 	out->put_last_by_callback = c.put_last_by_callback.load_relaxed();
 	out->put_last_by_writer = c.put_last_by_writer.load_relaxed();
+}
+
+void pid_table_objects(shim_u64 *allocated, shim_u64 *freed) noexcept
+{
+	the_pids.count.copy(allocated, freed);
 }
 
 } // extern "C"

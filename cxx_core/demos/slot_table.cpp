@@ -122,11 +122,10 @@ void slot_table::clear(const may_sleep &sleep) noexcept
 			free_reused(o);
 		if (ordinary_object *o = kstd::exchange<ordinary_object *>(locked_[slot], nullptr))
 			free_ordinary(o);
-		if (in_rcu_slot(slot)) {
-			withdraw(slot, nullptr).free_later();
-			count.freed.add_relaxed(1);
-		}
+		if (in_rcu_slot(slot))
+			free_later(withdraw(slot, nullptr));
 	}
+	waiting.settle(sleep);
 	cache_.destroy(sleep);
 }
 
@@ -186,13 +185,23 @@ void slot_table::read_locked(uint32_t slot) noexcept
 
 // Writers
 
-result<void> slot_table::replace(const may_sleep &sleep, uint64_t &handed) noexcept
+uint64_t slot_table::replace_some(const may_sleep &sleep, uint64_t times) noexcept
+{
+	uint64_t done = 0;
+
+	while (done < times && replace(sleep))
+		done++;
+	waiting.bound(sleep);
+	return done;
+}
+
+result<void> slot_table::replace(const may_sleep &sleep) noexcept
 {
 	const random_pick picked = pick();
 	const contents is = for_slot(picked.slot, picked.number);
 	const lookup how = way.load_relaxed();
 	const result<void> done = how == lookup::typesafe ? replace_typesafe(sleep, is)
-				  : how == lookup::rcu	  ? replace_rcu(sleep, is, handed)
+				  : how == lookup::rcu	  ? replace_rcu(sleep, is)
 							  : replace_locked(sleep, is);
 
 	if (done)
@@ -210,16 +219,13 @@ result<void> slot_table::replace_typesafe(const may_sleep &sleep, const contents
 	return {};
 }
 
-result<void> slot_table::replace_rcu(const may_sleep &sleep, const contents &is,
-				     uint64_t &handed) noexcept
+result<void> slot_table::replace_rcu(const may_sleep &sleep, const contents &is) noexcept
 {
 	ordinary_object *fresh = make_ordinary(sleep, is);
 
 	if (!fresh)
 		return errc::no_memory;
-	withdraw(is.slot, fresh).free_later();
-	count.freed.add_relaxed(1);
-	bound(sleep, handed);
+	free_later(withdraw(is.slot, fresh));
 	return {};
 }
 
@@ -231,12 +237,11 @@ retired<ordinary_object> slot_table::withdraw(uint32_t slot, ordinary_object *fr
 	return rcu_[slot].exchange(held, fresh);
 }
 
-void slot_table::bound(const may_sleep &, uint64_t &handed) noexcept
+void slot_table::free_later(retired<ordinary_object> old) noexcept
 {
-	if (++handed < writer_backlog)
-		return;
-	shim_synchronize_rcu();
-	handed = 0;
+	old.free_later();
+	count.freed.add_relaxed(1);
+	waiting.hands_over();
 }
 
 result<void> slot_table::replace_locked(const may_sleep &sleep, const contents &is) noexcept

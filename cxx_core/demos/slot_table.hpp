@@ -11,6 +11,8 @@
 // any moment, as a thread that is still in the old one finds there what it expects.
 #pragma once
 
+#include "demos/backlog.hpp"
+#include "demos/object_counts.hpp"
 #include "kstd/result.hpp"
 #include "rcu.hpp"
 #include "typesafe.hpp"
@@ -65,30 +67,31 @@ class slot_lock : public nmiprof::spin_guard {
 class slot_table {
       public:
 	static constexpr uint32_t max_slots = 256;
-	// So many objects are handed to kfree_rcu() by one writer between two waits of its for
-	// a grace period: what waits to be freed is bounded.
-	static constexpr uint64_t writer_backlog = 2048;
 
 	// Everything zero before; once.
 	void init() noexcept;
 
 	// Errors: no_memory, and there are none.
 	[[nodiscard]] kstd::result<void> fill(const may_sleep &) noexcept;
-	// No reader and no writer is at work.
+	// No reader and no writer is at work. None is left, and what was waiting may be freed.
 	void clear(const may_sleep &) noexcept;
 
 	// The table is filled.
 	void read(reads &tally) noexcept;
-	// Errors: no_memory, and nothing was replaced. `handed`: the writer's own, objects since
-	// it last waited.
-	[[nodiscard]] kstd::result<void> replace(const may_sleep &, uint64_t &handed) noexcept;
+	// Errors: no_memory, and nothing was replaced.
+	[[nodiscard]] kstd::result<void> replace(const may_sleep &) noexcept;
+	// So many, or as many as there is memory for: the number. Waits when too many objects
+	// wait to be freed.
+	uint64_t replace_some(const may_sleep &, uint64_t times) noexcept;
 
 	// Live settings.
 	kstd::atomic<lookup> way;
 	kstd::atomic<uint32_t> slots{16}; // so many are in use, 1 to max_slots
 
-	struct counters {
-		kstd::atomic<uint64_t> allocated, freed; // by kfree_rcu(): when handed over
+	// lookup::rcu: replaced and not freed yet; its bound, too, may be set at any time.
+	backlog waiting;
+
+	struct counters : object_counts {
 		kstd::atomic<uint64_t> reads, retries, reused, replaces;
 	};
 	counters count;
@@ -108,14 +111,13 @@ class slot_table {
 	kstd::result<void> fill_slot(const may_sleep &, uint32_t slot) noexcept;
 	bool in_rcu_slot(uint32_t slot) const noexcept;
 	nmiprof::retired<ordinary_object> withdraw(uint32_t slot, ordinary_object *fresh) noexcept;
-	void bound(const may_sleep &, uint64_t &handed) noexcept;
+	void free_later(nmiprof::retired<ordinary_object>) noexcept;
 
 	void read_typesafe(uint32_t slot, reads &tally) noexcept;
 	void read_rcu(uint32_t slot) noexcept;
 	void read_locked(uint32_t slot) noexcept;
 	kstd::result<void> replace_typesafe(const may_sleep &, const contents &) noexcept;
-	kstd::result<void> replace_rcu(const may_sleep &, const contents &,
-				       uint64_t &handed) noexcept;
+	kstd::result<void> replace_rcu(const may_sleep &, const contents &) noexcept;
 	kstd::result<void> replace_locked(const may_sleep &, const contents &) noexcept;
 
 	nmiprof::typesafe_cache<reused_object> cache_;

@@ -22,7 +22,6 @@ enum toy_rcu_setting {
 };
 
 struct toy_rcu_counts {
-	shim_u64 allocated, freed;
 	shim_u64 reads;
 	shim_u64 updates[TOY_RCU_WAYS];
 	shim_u64 seen_freed; /* stays 0: an object was freed under a reader */
@@ -30,7 +29,7 @@ struct toy_rcu_counts {
 };
 
 void toy_rcu_init(void) SHIM_NOEXCEPT;
-/* The first object is there. -ENOMEM: with a line in the log. */
+/* The first object is there. 0, -ENOMEM. */
 int toy_rcu_begin(void) SHIM_NOEXCEPT;
 /* Begun; no reader and no updater is at work. */
 void toy_rcu_end(void) SHIM_NOEXCEPT;
@@ -41,6 +40,7 @@ void toy_rcu_read(void) SHIM_NOEXCEPT;
 /* -ENOMEM: nothing was replaced. The thread's affinity is as before. */
 int toy_rcu_update(void) SHIM_NOEXCEPT;
 void toy_rcu_count(struct toy_rcu_counts *out) SHIM_NOEXCEPT;
+void toy_rcu_objects(shim_u64 *allocated, shim_u64 *freed) SHIM_NOEXCEPT;
 void toy_rcu_waits(enum toy_rcu_way way, struct demo_durations *out) SHIM_NOEXCEPT;
 
 SHIM_END

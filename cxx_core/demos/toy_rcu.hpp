@@ -13,6 +13,7 @@
 #pragma once
 
 #include "demos/durations.hpp"
+#include "demos/object_counts.hpp"
 #include "kstd/result.hpp"
 #include "lock.hpp"
 #include "rcu.hpp"
@@ -84,8 +85,7 @@ class toy_rcu {
 	kstd::atomic<update_way> way;
 	kstd::atomic<uint64_t> section_us{10};
 
-	struct counters {
-		kstd::atomic<uint64_t> allocated, freed;
+	struct counters : object_counts {
 		kstd::atomic<uint64_t> reads;
 		kstd::atomic<uint64_t> updates[update_ways];
 		kstd::atomic<uint64_t> seen_freed; // stays 0: freed under a reader

@@ -3,10 +3,8 @@
 #include "demos/toy_rcu.h"
 #include "demos/toy_rcu.hpp"
 #include "entry.hpp"
-#include "shim/log.h"
 
 using namespace rcu_demo;
-using kstd::errc;
 using kstd::to_errno;
 using nmiprof::entry;
 
@@ -28,11 +26,7 @@ void toy_rcu_init(void) noexcept
 
 int toy_rcu_begin(void) noexcept
 {
-	const errc err = the_toy_rcu.begin(entry::process()).error();
-
-	if (err != errc::ok)
-		shim_log_refused("toy_rcu: not enough memory");
-	return to_errno(err);
+	return to_errno(the_toy_rcu.begin(entry::process()).error());
 }
 
 void toy_rcu_end(void) noexcept
@@ -68,9 +62,6 @@ void toy_rcu_count(toy_rcu_counts *out) noexcept
 {
 	const toy_rcu::counters &count = the_toy_rcu.count;
 
-	// Freed before allocated: never more freed than allocated.
-	out->freed = count.freed.load_acquire();
-	out->allocated = count.allocated.load_relaxed();
 	out->reads = count.reads.load_relaxed();
 	for (unsigned int i = 0; i < update_ways; i++)
 		out->updates[i] = count.updates[i].load_relaxed();
@@ -81,6 +72,11 @@ void toy_rcu_count(toy_rcu_counts *out) noexcept
 void toy_rcu_waits(toy_rcu_way way, demo_durations *out) noexcept
 {
 	the_toy_rcu.count.waits[way].copy(*out);
+}
+
+void toy_rcu_objects(shim_u64 *allocated, shim_u64 *freed) noexcept
+{
+	the_toy_rcu.count.copy(allocated, freed);
 }
 
 } // extern "C"

@@ -3,10 +3,8 @@
 #include "demos/slot_table.hpp"
 #include "demos/typesafe.h"
 #include "entry.hpp"
-#include "shim/log.h"
 
 using namespace rcu_demo;
-using kstd::errc;
 using kstd::to_errno;
 using nmiprof::entry;
 
@@ -28,11 +26,7 @@ void typesafe_init(void) noexcept
 
 int typesafe_fill(void) noexcept
 {
-	const errc err = the_slots.fill(entry::process()).error();
-
-	if (err != errc::ok)
-		shim_log_refused("typesafe: not enough memory for %u slots", TYPESAFE_MAX_SLOTS);
-	return to_errno(err);
+	return to_errno(the_slots.fill(entry::process()).error());
 }
 
 void typesafe_clear(void) noexcept
@@ -42,16 +36,26 @@ void typesafe_clear(void) noexcept
 
 shim_u64 typesafe_get(typesafe_setting what) noexcept
 {
-	return what == TYPESAFE_WAY ? static_cast<shim_u64>(the_slots.way.load_relaxed())
-				    : the_slots.slots.load_relaxed();
+	switch (what) {
+	case TYPESAFE_WAY:
+		return static_cast<shim_u64>(the_slots.way.load_relaxed());
+	case TYPESAFE_SLOTS:
+		return the_slots.slots.load_relaxed();
+	default:
+		return the_slots.waiting.max.load_relaxed();
+	}
 }
 
 void typesafe_set(typesafe_setting what, shim_u64 value) noexcept
 {
-	if (what == TYPESAFE_WAY)
-		the_slots.way.store_relaxed(static_cast<lookup>(value));
-	else
-		the_slots.slots.store_relaxed(static_cast<uint32_t>(value));
+	switch (what) {
+	case TYPESAFE_WAY:
+		return the_slots.way.store_relaxed(static_cast<lookup>(value));
+	case TYPESAFE_SLOTS:
+		return the_slots.slots.store_relaxed(static_cast<uint32_t>(value));
+	default:
+		return the_slots.waiting.max.store_relaxed(value);
+	}
 }
 
 void typesafe_read(shim_u64 times, typesafe_reads *done) noexcept
@@ -67,29 +71,28 @@ void typesafe_read(shim_u64 times, typesafe_reads *done) noexcept
 	count.reused.add_relaxed(tally.reused);
 }
 
-shim_u64 typesafe_replace(shim_u64 times, shim_u64 *handed) noexcept
+shim_u64 typesafe_replace(shim_u64 times) noexcept
 {
-	const nmiprof::may_sleep &sleep = entry::process();
-	shim_u64 done = 0;
-
-	while (done < times && the_slots.replace(sleep, *handed))
-		done++;
-	return done;
+	return the_slots.replace_some(entry::process(), times);
 }
 
 void typesafe_count(typesafe_counts *out) noexcept
 {
 	const slot_table::counters &count = the_slots.count;
 
-	// Freed before allocated: never more freed than allocated.
-	out->freed = count.freed.load_acquire();
-	out->allocated = count.allocated.load_relaxed();
 	out->reads = {count.reads.load_relaxed(), count.retries.load_relaxed(),
 		      count.reused.load_relaxed()};
+	out->waiting = the_slots.waiting.size();
+	out->throttled = the_slots.waiting.throttled.load_relaxed();
 	out->replaces = count.replaces.load_relaxed();
 	out->seen_dead = the_slots.broken.seen_dead.load_relaxed();
 	out->torn = the_slots.broken.torn.load_relaxed();
 	out->wrong_slot = the_slots.broken.wrong_slot.load_relaxed();
+}
+
+void typesafe_objects(shim_u64 *allocated, shim_u64 *freed) noexcept
+{
+	the_slots.count.copy(allocated, freed);
 }
 
 } // extern "C"

@@ -30,8 +30,8 @@ class buffer_ways_test : public core_test {
 		m().on_relax = nullptr;
 		m().in_grace_period = nullptr;
 		stop();
-		EXPECT_EQ(the_buffer_ways.allocated.load_relaxed(),
-			  the_buffer_ways.freed.load_relaxed());
+		EXPECT_EQ(the_buffer_ways.objects.allocated.load_relaxed(),
+			  the_buffer_ways.objects.freed.load_relaxed());
 		EXPECT_EQ(ledger().live, 0u);
 		EXPECT_EQ(ledger().unaccounted(), 0u);
 	}

@@ -35,8 +35,8 @@ class grace_periods_test : public core_test {
 		m().on_relax = nullptr;
 		m().in_grace_period = nullptr;
 		the_grace_periods.stop(sleep);
-		EXPECT_EQ(the_grace_periods.allocated.load_relaxed(),
-			  the_grace_periods.freed.load_relaxed());
+		EXPECT_EQ(the_grace_periods.objects.allocated.load_relaxed(),
+			  the_grace_periods.objects.freed.load_relaxed());
 	}
 	errc renew()
 	{

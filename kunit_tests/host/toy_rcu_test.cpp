@@ -23,7 +23,7 @@ class toy_rcu_test : public core_test {
 	~toy_rcu_test() override
 	{
 		toy_rcu_end();
-		EXPECT_EQ(counts().allocated, counts().freed);
+		EXPECT_EQ(allocated(), freed());
 		EXPECT_EQ(counts().seen_freed, seen_freed);
 		EXPECT_EQ(m().affinities_kept, 0u);
 	}
@@ -56,6 +56,14 @@ class toy_rcu_test : public core_test {
 
 		toy_rcu_count(&c);
 		return c;
+	}
+	static u64 allocated()
+	{
+		return the_toy_rcu.count.allocated.load_relaxed();
+	}
+	static u64 freed()
+	{
+		return the_toy_rcu.count.freed.load_relaxed();
 	}
 	demo_durations waits(update_way how)
 	{
@@ -104,11 +112,11 @@ TEST_F(toy_rcu_test, an_object_is_freed_after_the_last_cpu_only)
 	m().on_visit = [&](unsigned int) {
 		// Room for where the thread belongs, the new object, and the old one.
 		EXPECT_EQ(m().live_objects(), live + 2);
-		EXPECT_EQ(counts().freed, 0u);
+		EXPECT_EQ(freed(), 0u);
 	};
 	EXPECT_EQ(toy_rcu_update(), 0);
 	m().on_visit = nullptr;
-	EXPECT_EQ(counts().freed, 1u);
+	EXPECT_EQ(freed(), 1u);
 	EXPECT_EQ(m().live_objects(), live);
 }
 
@@ -182,10 +190,11 @@ TEST_F(toy_rcu_test, an_update_without_memory_changes_nothing)
 {
 	for (const u64 nth : {1, 2}) {
 		const toy_rcu_counts before = counts();
+		const u64 had = allocated();
 
 		m().fail_allocation = nth;
 		EXPECT_EQ(toy_rcu_update(), -12);
-		EXPECT_EQ(counts().allocated, before.allocated);
+		EXPECT_EQ(allocated(), had);
 		EXPECT_EQ(counts().updates[0], before.updates[0]);
 		EXPECT_EQ(m().affinities_kept, 0u);
 	}
@@ -197,7 +206,6 @@ TEST_F(toy_rcu_test, beginning_without_memory_is_refused)
 	toy_rcu_end();
 	m().fail_allocations = true;
 	EXPECT_EQ(toy_rcu_begin(), -12);
-	EXPECT_EQ(m().refused.size(), 1u);
 	m().fail_allocations = false;
 	EXPECT_EQ(toy_rcu_begin(), 0);
 }

@@ -70,17 +70,13 @@ static void sampler_init(struct demo_thread *thread)
 	thread->interval_us = 1000;
 }
 
-static void sampler_turn(struct demo_thread *thread)
+static unsigned int sampler_turn(struct demo_thread *thread)
 {
 	unsigned int cpu, failed = 0;
 
 	for_each_online_cpu(cpu)
 		failed += nmiprof.sample(cpu) != 0;
-	if (!failed)
-		return;
-	spin_lock(&thread->lock);
-	thread->failed += failed;
-	spin_unlock(&thread->lock);
+	return failed;
 }
 
 static const struct demo_role sampler = {
@@ -99,13 +95,9 @@ static void writer_init(struct demo_thread *thread)
 	thread->interval_us = 1000;
 }
 
-static void writer_turn(struct demo_thread *thread)
+static unsigned int writer_turn(struct demo_thread *thread)
 {
-	if (!buffer_ways_swap())
-		return;
-	spin_lock(&thread->lock);
-	thread->failed++;
-	spin_unlock(&thread->lock);
+	return buffer_ways_swap() != 0;
 }
 
 static const struct demo_role writer = {
@@ -146,11 +138,6 @@ static int hold_get(struct kobject *owner, unsigned int what, u64 *value)
 
 static int hold_set(struct kobject *owner, unsigned int what, u64 value)
 {
-	if (value > BUFFER_WAYS_MAX_HOLD_NS) {
-		pr_err_ratelimited("refused: nmi_hold_ns %llu: must be 0 to %u\n", value,
-				   BUFFER_WAYS_MAX_HOLD_NS);
-		return -ERANGE;
-	}
 	buffer_ways_set_hold_ns(value);
 	return 0;
 }
@@ -179,15 +166,6 @@ static int ledger_get(struct kobject *owner, unsigned int what, u64 *value)
 	return 0;
 }
 
-static int object_get(struct kobject *owner, unsigned int freed, u64 *value)
-{
-	shim_u64 count[2];
-
-	buffer_ways_objects(&count[0], &count[1]);
-	*value = count[freed];
-	return 0;
-}
-
 /* @what: way * DEMO_MEASURES + measure */
 static int swap_get(struct kobject *owner, unsigned int what, u64 *value)
 {
@@ -208,7 +186,7 @@ static int swap_get(struct kobject *owner, unsigned int what, u64 *value)
 
 static struct demo_value values[] = {
 	DEMO_VALUE_RW(way, 0, way_get, way_set, .names = ways),
-	DEMO_VALUE_RW(nmi_hold_ns, 0, hold_get, hold_set),
+	DEMO_VALUE_RW(nmi_hold_ns, 0, hold_get, hold_set, .most = BUFFER_WAYS_MAX_HOLD_NS),
 	DEMO_VALUE_RO(samples, SAMPLES, ledger_get),
 	DEMO_VALUE_RO(drained, DRAINED, ledger_get),
 	DEMO_VALUE_RO(live, LIVE, ledger_get),
@@ -218,8 +196,6 @@ static struct demo_value values[] = {
 	DEMO_VALUE_RO(unaccounted, UNACCOUNTED, ledger_get),
 	DEMO_VALUE_RO(seen_freed, SEEN_FREED, ledger_get),
 	DEMO_VALUE_RO(seen_freed_by_racy, SEEN_FREED_BY_RACY, ledger_get),
-	DEMO_VALUE_RO(allocated, 0, object_get),
-	DEMO_VALUE_RO(freed, 1, object_get),
 	OF_WAY(racy, RACY),
 	OF_WAY(lock, LOCK),
 	OF_WAY(rcu, RCU),
@@ -275,10 +251,8 @@ static int prepare(void)
 	if (err)
 		return err;
 	err = buffer_ways_start();
-	if (err) {
-		pr_err_ratelimited("refused: run: not enough memory\n");
+	if (err)
 		goto let_go;
-	}
 	handler = nmiprof.add("rcu_demo", on_nmi, NULL);
 	if (handler > 0)
 		return 0;
@@ -297,15 +271,6 @@ static void dismantle(void)
 	let_nmiprof_go();
 }
 
-static void objects(u64 *allocated, u64 *freed)
-{
-	shim_u64 count[2];
-
-	buffer_ways_objects(&count[0], &count[1]);
-	*allocated = count[0];
-	*freed = count[1];
-}
-
 struct demo_experiment demo_buffer_ways = {
 	.name = "buffer_ways",
 	.roles = { &sampler, &writer },
@@ -314,5 +279,5 @@ struct demo_experiment demo_buffer_ways = {
 	.prepare = prepare,
 	.dismantle = dismantle,
 	.dump = dump,
-	.objects = objects,
+	.objects = buffer_ways_objects,
 };

@@ -16,6 +16,8 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
+#include "shim/types.h"
+
 struct demo_durations;
 struct demo_experiment;
 struct demo_role;
@@ -73,7 +75,7 @@ struct demo_role {
 	unsigned int count; /* so many at first */
 	unsigned int most; /* 0: DEMO_MAX_THREADS */
 	void (*init)(struct demo_thread *thread); /* its CPU and interval */
-	void (*turn)(struct demo_thread *thread);
+	unsigned int (*turn)(struct demo_thread *thread); /* how much of it failed */
 	struct demo_value *values; /* the last has no name */
 	size_t data_bytes; /* of demo_thread.of_role */
 };
@@ -87,11 +89,12 @@ struct demo_experiment {
 	struct demo_value *values; /* the last has no name */
 	void (*init)(void); /* once, when the module is loaded; NULL: nothing */
 	void (*exit)(void); /* once, when it is unloaded and nobody is left; NULL: nothing */
-	int (*prepare)(void); /* before its first thread begins; 0 or -errno */
+	/* Before its first thread begins; 0 or -errno. All but -ENOMEM with a line in the log. */
+	int (*prepare)(void);
 	void (*dismantle)(void); /* after its last one has ended; what it made is freed */
 	void (*dump)(struct dentry *folder); /* its files in debugfs; NULL: none */
 	/* Since the module was loaded; NULL: none that a grace period is waited for. */
-	void (*objects)(u64 *allocated, u64 *freed);
+	void (*objects)(shim_u64 *allocated, shim_u64 *freed);
 
 	/* The framework's. */
 	struct kobject kobj;
@@ -118,11 +121,15 @@ unsigned int demo_threads(struct demo_experiment *experiment, const struct demo_
 int demo_set_threads(struct demo_experiment *experiment, const struct demo_role *role,
 		     unsigned int count);
 void demo_thread_wake(struct demo_thread *thread);
+/* threads.c. Any that is online, the n-th of them, counted around; may sleep. */
+unsigned int demo_nth_online_cpu(unsigned int n);
 
 /* values.c */
 int demo_add(struct demo_experiment *experiment, struct kobject *root);
 void demo_remove(struct demo_experiment *experiment);
 int demo_thread_add(struct demo_thread *thread);
+/* 0; -ERANGE: with a line in the log. */
+int demo_check_range(const struct demo_value *file, u64 value);
 
 /* durations.c: a value in sysfs, -ENODATA when there is none yet; the lines of a dump. */
 enum demo_measure { DEMO_COUNT, DEMO_MEAN_NS, DEMO_LONGEST_NS, DEMO_MEASURES };

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What waiting for grace periods costs, and what readers see meanwhile (spec D10). */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/debugfs.h>
-#include <linux/printk.h>
 #include <linux/seq_file.h>
 
 #include "demos/grace_periods.h"
@@ -56,9 +53,10 @@ static void reader_init(struct demo_thread *thread)
 	thread->interval_us = 1000;
 }
 
-static void reader_turn(struct demo_thread *thread)
+static unsigned int reader_turn(struct demo_thread *thread)
 {
 	grace_periods_look(thread->nr, READ_ONCE(of_reader(thread)->hold_us), &thread->stopping);
+	return 0;
 }
 
 static int reader_get(struct kobject *owner, unsigned int what, u64 *value)
@@ -76,16 +74,12 @@ static int reader_get(struct kobject *owner, unsigned int what, u64 *value)
 
 static int reader_set(struct kobject *owner, unsigned int what, u64 value)
 {
-	if (value > MAX_HOLD_US) {
-		pr_err_ratelimited("refused: hold_us %llu: must be 0 to %u\n", value, MAX_HOLD_US);
-		return -ERANGE;
-	}
 	WRITE_ONCE(of_reader(demo_thread_of(owner))->hold_us, value);
 	return 0;
 }
 
 static struct demo_value reader_values[] = {
-	DEMO_VALUE_RW(hold_us, HOLD_US, reader_get, reader_set),
+	DEMO_VALUE_RW(hold_us, HOLD_US, reader_get, reader_set, .most = MAX_HOLD_US),
 	STALENESS(reader_get),
 	{ }
 };
@@ -110,13 +104,9 @@ static void waiter_init(struct demo_thread *thread)
 	thread->interval_us = 10000;
 }
 
-static void waiter_turn(struct demo_thread *thread)
+static unsigned int waiter_turn(struct demo_thread *thread)
 {
-	if (!grace_periods_renew())
-		return;
-	spin_lock(&thread->lock);
-	thread->failed++;
-	spin_unlock(&thread->lock);
+	return grace_periods_renew() != 0;
 }
 
 static const struct demo_role waiter = {
@@ -149,16 +139,14 @@ static int all_get(struct kobject *owner, unsigned int what, u64 *value)
 	return staleness_value(&seen, what, value);
 }
 
-enum { ALLOCATED, FREED, RETURNED_EARLY, SEEN_FREED };
+enum { RETURNED_EARLY, SEEN_FREED };
 
 static int count_get(struct kobject *owner, unsigned int what, u64 *value)
 {
 	struct grace_periods_counts counts;
 
 	grace_periods_count(&counts);
-	*value = what == ALLOCATED ? counts.allocated :
-		 what == FREED ? counts.freed :
-		 what == RETURNED_EARLY ? counts.returned_early : counts.seen_freed;
+	*value = what == RETURNED_EARLY ? counts.returned_early : counts.seen_freed;
 	return 0;
 }
 
@@ -185,8 +173,6 @@ static struct demo_value values[] = {
 	STALENESS(all_get),
 	DEMO_VALUE_RO(returned_early, RETURNED_EARLY, count_get),
 	DEMO_VALUE_RO(seen_freed, SEEN_FREED, count_get),
-	DEMO_VALUE_RO(allocated, ALLOCATED, count_get),
-	DEMO_VALUE_RO(freed, FREED, count_get),
 	OF_WAY(synchronize_rcu, SYNCHRONIZE),
 	OF_WAY(synchronize_rcu_expedited, EXPEDITED),
 	OF_WAY(call_rcu, CALL),
@@ -213,31 +199,13 @@ static void dump(struct dentry *folder)
 	debugfs_create_file("grace_periods", 0400, folder, NULL, &grace_periods_fops);
 }
 
-static int prepare(void)
-{
-	int err = grace_periods_start();
-
-	if (err)
-		pr_err_ratelimited("refused: run: not enough memory\n");
-	return err;
-}
-
-static void objects(u64 *allocated, u64 *freed)
-{
-	struct grace_periods_counts counts;
-
-	grace_periods_count(&counts);
-	*allocated = counts.allocated;
-	*freed = counts.freed;
-}
-
 struct demo_experiment demo_grace_periods = {
 	.name = "grace_periods",
 	.roles = { &reader, &waiter },
 	.values = values,
 	.init = grace_periods_init,
-	.prepare = prepare,
+	.prepare = grace_periods_start,
 	.dismantle = grace_periods_stop,
 	.dump = dump,
-	.objects = objects,
+	.objects = grace_periods_objects,
 };

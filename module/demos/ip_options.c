@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* IP options: senders copy them into packets, setters replace them (spec D5). */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include "demos/ip_options.h"
 #include "experiment.h"
 
@@ -31,7 +29,7 @@ static void sender_init(struct demo_thread *thread)
 	thread->interval_us = 1000;
 }
 
-static void sender_turn(struct demo_thread *thread)
+static unsigned int sender_turn(struct demo_thread *thread)
 {
 	struct ip_options_sent *all = thread->of_role, seen;
 
@@ -42,6 +40,7 @@ static void sender_turn(struct demo_thread *thread)
 	all->torn += seen.torn;
 	all->seen_freed += seen.seen_freed;
 	spin_unlock(&thread->lock);
+	return 0;
 }
 
 static int sender_get(struct kobject *owner, unsigned int what, u64 *value)
@@ -77,13 +76,9 @@ static void setter_init(struct demo_thread *thread)
 	thread->interval_us = 1000;
 }
 
-static void setter_turn(struct demo_thread *thread)
+static unsigned int setter_turn(struct demo_thread *thread)
 {
-	if (!ip_options_replace())
-		return;
-	spin_lock(&thread->lock);
-	thread->failed++;
-	spin_unlock(&thread->lock);
+	return ip_options_replace() != 0;
 }
 
 static const struct demo_role setter = {
@@ -117,7 +112,7 @@ static int sent_get(struct kobject *owner, unsigned int what, u64 *value)
 	return 0;
 }
 
-enum { SETS, PUT_LAST_BY_SENDER, ALLOCATED, FREED, WAITING, THROTTLED };
+enum { SETS, PUT_LAST_BY_SENDER, WAITING, THROTTLED };
 
 static int count_get(struct kobject *owner, unsigned int what, u64 *value)
 {
@@ -126,8 +121,6 @@ static int count_get(struct kobject *owner, unsigned int what, u64 *value)
 	ip_options_count(&counts);
 	*value = what == SETS ? counts.sets :
 		 what == PUT_LAST_BY_SENDER ? counts.put_last_by_sender :
-		 what == ALLOCATED ? counts.allocated :
-		 what == FREED ? counts.freed :
 		 what == WAITING ? counts.waiting : counts.throttled;
 	return 0;
 }
@@ -140,21 +133,10 @@ static struct demo_value values[] = {
 	SENT_VALUES(sent_get),
 	DEMO_VALUE_RO(sets, SETS, count_get),
 	DEMO_VALUE_RO(put_last_by_sender, PUT_LAST_BY_SENDER, count_get),
-	DEMO_VALUE_RO(allocated, ALLOCATED, count_get),
-	DEMO_VALUE_RO(freed, FREED, count_get),
 	DEMO_VALUE_RO(waiting, WAITING, count_get),
 	DEMO_VALUE_RO(throttled, THROTTLED, count_get),
 	{ }
 };
-
-static void objects(u64 *allocated, u64 *freed)
-{
-	struct ip_options_counts counts;
-
-	ip_options_count(&counts);
-	*allocated = counts.allocated;
-	*freed = counts.freed;
-}
 
 struct demo_experiment demo_ip_options = {
 	.name = "ip_options",
@@ -163,5 +145,5 @@ struct demo_experiment demo_ip_options = {
 	.init = ip_options_init,
 	.prepare = ip_options_prepare,
 	.dismantle = ip_options_clear,
-	.objects = objects,
+	.objects = ip_options_objects,
 };

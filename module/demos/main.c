@@ -40,16 +40,16 @@ static void add_dumps(void)
 
 static void say_whether_all_is_freed(const struct demo_experiment *experiment)
 {
-	u64 allocated, freed;
+	shim_u64 allocated, freed;
 
 	if (!experiment->objects)
 		return;
 	experiment->objects(&allocated, &freed);
 	if (allocated != freed)
-		pr_alert("!!! %s: %llu objects allocated, %llu freed\n", experiment->name,
+		pr_alert("!!! %s: %lu objects allocated, %lu freed\n", experiment->name,
 			 allocated, freed);
 	else if (allocated)
-		pr_info("%s: %llu objects allocated, as many freed\n", experiment->name, freed);
+		pr_info("%s: %lu objects allocated, as many freed\n", experiment->name, freed);
 }
 
 static void remove_first(unsigned int count)

@@ -38,16 +38,17 @@ static void reader_init(struct demo_thread *thread)
 	thread->interval_us = interval_us[thread->nr % ARRAY_SIZE(interval_us)];
 }
 
-static void reader_turn(struct demo_thread *thread)
+static unsigned int reader_turn(struct demo_thread *thread)
 {
 	struct persons_outcome seen;
 
 	persons_scan(READ_ONCE(of_reader(thread)->contest), &thread->stopping, &seen);
 	if (READ_ONCE(thread->stopping))
-		return;
+		return 0;
 	spin_lock(&thread->lock);
 	of_reader(thread)->seen = seen;
 	spin_unlock(&thread->lock);
+	return 0;
 }
 
 enum { CONTEST, WINNER, WINNER_AGE, WINNER_IQ, WINNER_MONEY, PERSONS, SKIPPED };
@@ -120,13 +121,9 @@ static void writer_init(struct demo_thread *thread)
 	thread->interval_us = 5000;
 }
 
-static void writer_turn(struct demo_thread *thread)
+static unsigned int writer_turn(struct demo_thread *thread)
 {
-	if (!persons_update())
-		return;
-	spin_lock(&thread->lock);
-	thread->failed++;
-	spin_unlock(&thread->lock);
+	return persons_update() != 0;
 }
 
 static const struct demo_role writer = {
@@ -139,15 +136,6 @@ static const struct demo_role writer = {
 
 /* All */
 
-static int check_size(u64 persons)
-{
-	if (persons >= 1 && persons <= PERSONS_MAX_SIZE)
-		return 0;
-	pr_err_ratelimited("refused: size %llu: must be 1 to %u\n", persons,
-			   PERSONS_MAX_SIZE);
-	return -ERANGE;
-}
-
 static int size_get(struct kobject *owner, unsigned int what, u64 *value)
 {
 	*value = READ_ONCE(size);
@@ -156,16 +144,16 @@ static int size_get(struct kobject *owner, unsigned int what, u64 *value)
 
 static int size_set(struct kobject *owner, unsigned int what, u64 value)
 {
-	int err = check_size(value);
+	int err = 0;
 
-	if (err)
-		return err;
 	mutex_lock(&demo_persons.mutex);
 	if (demo_persons.running)
 		err = persons_resize(value);
 	if (!err)
 		WRITE_ONCE(size, value);
 	mutex_unlock(&demo_persons.mutex);
+	if (err)
+		pr_err_ratelimited("refused: size %llu: not enough memory\n", value);
 	return err;
 }
 
@@ -181,7 +169,7 @@ static int setting_set(struct kobject *owner, unsigned int what, u64 value)
 	return 0;
 }
 
-enum { ALLOCATED, FREED, WAITING, THROTTLED, REPLACING_MEAN_NS, UPDATES };
+enum { WAITING, THROTTLED, REPLACING_MEAN_NS, UPDATES };
 
 static int count_get(struct kobject *owner, unsigned int what, u64 *value)
 {
@@ -189,12 +177,6 @@ static int count_get(struct kobject *owner, unsigned int what, u64 *value)
 
 	persons_count(&counts);
 	switch (what) {
-	case ALLOCATED:
-		*value = counts.allocated;
-		break;
-	case FREED:
-		*value = counts.freed;
-		break;
 	case WAITING:
 		*value = counts.waiting;
 		break;
@@ -228,13 +210,11 @@ static int grace_period_get(struct kobject *owner, unsigned int what, u64 *value
 		      PERSONS_##_WAY * DEMO_MEASURES + DEMO_LONGEST_NS, grace_period_get)
 
 static struct demo_value values[] = {
-	DEMO_VALUE_RW(size, 0, size_get, size_set),
+	DEMO_VALUE_RW(size, 0, size_get, size_set, .least = 1, .most = PERSONS_MAX_SIZE),
 	DEMO_VALUE_RW(reclaim, PERSONS_WAY, setting_get, setting_set, .names = ways),
 	DEMO_VALUE_RW(readers_use, PERSONS_PROTECTION, setting_get, setting_set,
 		      .names = protections),
 	DEMO_VALUE_RW(backlog_max, PERSONS_BACKLOG_MAX, setting_get, setting_set),
-	DEMO_VALUE_RO(allocated, ALLOCATED, count_get),
-	DEMO_VALUE_RO(freed, FREED, count_get),
 	DEMO_VALUE_RO(waiting, WAITING, count_get),
 	DEMO_VALUE_RO(throttled, THROTTLED, count_get),
 	DEMO_VALUE_RO(replacing_mean_ns, REPLACING_MEAN_NS, count_get),
@@ -246,16 +226,8 @@ static struct demo_value values[] = {
 
 static int prepare(void)
 {
-	return check_size(size) ?: persons_resize(size);
-}
-
-static void objects(u64 *allocated, u64 *freed)
-{
-	struct persons_counts counts;
-
-	persons_count(&counts);
-	*allocated = counts.allocated;
-	*freed = counts.freed;
+	/* It may be the module's parameter. */
+	return demo_check_range(&values[0], size) ?: persons_resize(size);
 }
 
 struct demo_experiment demo_persons = {
@@ -266,5 +238,5 @@ struct demo_experiment demo_persons = {
 	.prepare = prepare,
 	.dismantle = persons_clear,
 	.dump = persons_dump,
-	.objects = objects,
+	.objects = persons_objects,
 };

@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The PID table: readers look up and use entries, writers insert and remove them (spec D4). */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
-#include <linux/printk.h>
-
 #include "demos/pid_table.h"
 #include "experiment.h"
 
@@ -49,7 +45,7 @@ static void reader_init(struct demo_thread *thread)
 	thread->interval_us = 1000;
 }
 
-static void reader_turn(struct demo_thread *thread)
+static unsigned int reader_turn(struct demo_thread *thread)
 {
 	struct pid_table_lookups *all = thread->of_role, seen;
 
@@ -61,6 +57,7 @@ static void reader_turn(struct demo_thread *thread)
 	all->seen_freed += seen.seen_freed;
 	all->wrong_pid += seen.wrong_pid;
 	spin_unlock(&thread->lock);
+	return 0;
 }
 
 static int reader_get(struct kobject *owner, unsigned int what, u64 *value)
@@ -101,7 +98,7 @@ static void writer_init(struct demo_thread *thread)
 	thread->interval_us = 100;
 }
 
-static void writer_turn(struct demo_thread *thread)
+static unsigned int writer_turn(struct demo_thread *thread)
 {
 	struct writer_data *all = thread->of_role;
 	u32 inserts;
@@ -114,9 +111,8 @@ static void writer_turn(struct demo_thread *thread)
 		all->already_there++;
 	else if (err == -ENOENT)
 		all->not_there++;
-	else
-		thread->failed++;
 	spin_unlock(&thread->lock);
+	return err == -ENOMEM;
 }
 
 enum { WRITER_INSERTS, WRITER_REMOVES, ALREADY_THERE, NOT_THERE };
@@ -177,7 +173,7 @@ static int lookups_get(struct kobject *owner, unsigned int what, u64 *value)
 
 enum {
 	INSERTS, REMOVES, PUT_LAST_BY_READER, PUT_LAST_BY_CALLBACK, PUT_LAST_BY_WRITER,
-	ALLOCATED, FREED, WAITING, THROTTLED,
+	WAITING, THROTTLED,
 };
 
 static int count_get(struct kobject *owner, unsigned int what, u64 *value)
@@ -190,8 +186,6 @@ static int count_get(struct kobject *owner, unsigned int what, u64 *value)
 		 what == PUT_LAST_BY_READER ? counts.put_last_by_reader :
 		 what == PUT_LAST_BY_CALLBACK ? counts.put_last_by_callback :
 		 what == PUT_LAST_BY_WRITER ? counts.put_last_by_writer :
-		 what == ALLOCATED ? counts.allocated :
-		 what == FREED ? counts.freed :
 		 what == WAITING ? counts.waiting : counts.throttled;
 	return 0;
 }
@@ -211,21 +205,10 @@ static struct demo_value values[] = {
 	DEMO_VALUE_RO(put_last_by_reader, PUT_LAST_BY_READER, count_get),
 	DEMO_VALUE_RO(put_last_by_callback, PUT_LAST_BY_CALLBACK, count_get),
 	DEMO_VALUE_RO(put_last_by_writer, PUT_LAST_BY_WRITER, count_get),
-	DEMO_VALUE_RO(allocated, ALLOCATED, count_get),
-	DEMO_VALUE_RO(freed, FREED, count_get),
 	DEMO_VALUE_RO(waiting, WAITING, count_get),
 	DEMO_VALUE_RO(throttled, THROTTLED, count_get),
 	{ }
 };
-
-static void objects(u64 *allocated, u64 *freed)
-{
-	struct pid_table_counts counts;
-
-	pid_table_count(&counts);
-	*allocated = counts.allocated;
-	*freed = counts.freed;
-}
 
 struct demo_experiment demo_pid_table = {
 	.name = "pid_table",
@@ -234,5 +217,5 @@ struct demo_experiment demo_pid_table = {
 	.init = pid_table_init,
 	.prepare = pid_table_fill,
 	.dismantle = pid_table_clear,
-	.objects = objects,
+	.objects = pid_table_objects,
 };

@@ -98,15 +98,10 @@ static int write(void *data)
 static struct task_struct *start(int (*fn)(void *), void *data, unsigned int nth_cpu)
 {
 	struct task_struct *task = kthread_create(fn, data, "rcu_demo_read_side");
-	unsigned int cpu;
 
 	if (IS_ERR(task))
 		return NULL;
-	nth_cpu %= num_online_cpus();
-	for_each_online_cpu(cpu)
-		if (!nth_cpu--)
-			break;
-	set_cpus_allowed_ptr(task, cpumask_of(cpu));
+	set_cpus_allowed_ptr(task, cpumask_of(demo_nth_online_cpu(nth_cpu)));
 	get_task_struct(task);
 	wake_up_process(task);
 	return task;
@@ -252,14 +247,14 @@ static void dismantle(void)
 			read_side_ops[op].exit();
 }
 
-static void turn(struct demo_thread *thread)
+static unsigned int turn(struct demo_thread *thread)
 {
 	struct run *run;
 
 	if (nr_measured == nr_results) {
 		/* All is done: until somebody stops it. */
 		schedule_timeout_interruptible(HZ / 10);
-		return;
+		return 0;
 	}
 	run = &results[nr_measured];
 	switch (measure(thread, run)) {
@@ -267,12 +262,12 @@ static void turn(struct demo_thread *thread)
 		mutex_lock(&results_mutex);
 		nr_measured++;
 		mutex_unlock(&results_mutex);
-		break;
+		return 0;
 	case -ENOMEM:
-		spin_lock(&thread->lock);
-		thread->failed++;
-		spin_unlock(&thread->lock);
 		schedule_timeout_interruptible(HZ / 10);
+		return 1;
+	default:
+		return 0;
 	}
 }
 
@@ -301,7 +296,6 @@ static void dump(struct dentry *folder)
 enum { LOOPS, RUNS, WRITER_US, MEASURED, TO_MEASURE };
 
 static unsigned int *const settings[] = { &loops, &runs, &writer_us };
-static const unsigned int most[] = { 1000000, 100, 1000000 };
 
 static int get(struct kobject *owner, unsigned int what, u64 *value)
 {
@@ -317,11 +311,6 @@ static int set(struct kobject *owner, unsigned int what, u64 value)
 	static const char *const names[] = { "loops", "runs", "writer_us" };
 	int err = 0;
 
-	if (value < 1 || value > most[what]) {
-		pr_err_ratelimited("refused: %s %llu: must be 1 to %u\n", names[what], value,
-				   most[what]);
-		return -ERANGE;
-	}
 	mutex_lock(&demo_read_side.mutex);
 	if (demo_read_side.running) {
 		pr_err_ratelimited("refused: %s: stop the experiment first\n", names[what]);
@@ -334,9 +323,9 @@ static int set(struct kobject *owner, unsigned int what, u64 value)
 }
 
 static struct demo_value values[] = {
-	DEMO_VALUE_RW(loops, LOOPS, get, set),
-	DEMO_VALUE_RW(runs, RUNS, get, set),
-	DEMO_VALUE_RW(writer_us, WRITER_US, get, set),
+	DEMO_VALUE_RW(loops, LOOPS, get, set, .least = 1, .most = 1000000),
+	DEMO_VALUE_RW(runs, RUNS, get, set, .least = 1, .most = 100),
+	DEMO_VALUE_RW(writer_us, WRITER_US, get, set, .least = 1, .most = 1000000),
 	DEMO_VALUE_RO(measured, MEASURED, get),
 	DEMO_VALUE_RO(to_measure, TO_MEASURE, get),
 	{ }

@@ -46,12 +46,13 @@ static ktime_t wait_for_turn(struct demo_thread *thread, ktime_t began)
 	return ktime_before(now, ktime_add_us(due, interval_us)) ? due : now;
 }
 
-static void count_turn(struct demo_thread *thread, u64 now_ns)
+static void count_turn(struct demo_thread *thread, unsigned int failed, u64 now_ns)
 {
 	u64 ns;
 
 	spin_lock(&thread->lock);
 	thread->turns++;
+	thread->failed += failed;
 	ns = now_ns - thread->window_ns;
 	if (ns >= NSEC_PER_SEC) {
 		thread->turns_per_ks = div64_u64((thread->turns - thread->window_turns) *
@@ -66,6 +67,7 @@ static int run(void *data)
 {
 	struct demo_thread *thread = data;
 	ktime_t began = ktime_get();
+	unsigned int failed;
 
 	/*
 	 * Told to stop before it is waited for: of many that run flat out none keeps the others
@@ -73,8 +75,8 @@ static int run(void *data)
 	 */
 	while (!kthread_should_stop() && !READ_ONCE(thread->stopping)) {
 		stay_on_cpu(thread);
-		thread->role->turn(thread);
-		count_turn(thread, ktime_get_ns());
+		failed = thread->role->turn(thread);
+		count_turn(thread, failed, ktime_get_ns());
 		began = wait_for_turn(thread, began);
 		cond_resched();
 	}
@@ -130,16 +132,28 @@ unsigned int demo_threads(struct demo_experiment *experiment, const struct demo_
 	return n;
 }
 
+unsigned int demo_nth_online_cpu(unsigned int n)
+{
+	unsigned int cpu;
+
+	/* Or one could go between counting them and finding the n-th. */
+	cpus_read_lock();
+	n %= num_online_cpus();
+	for_each_online_cpu(cpu)
+		if (!n--)
+			break;
+	cpus_read_unlock();
+	return cpu;
+}
+
 /* @cpu, or when there is none of that number, another one: the threads share those online. */
 static unsigned int place(const struct demo_thread *thread, unsigned int cpu)
 {
-	unsigned int n = cpu % num_online_cpus(), other;
+	unsigned int other;
 
 	if (cpu < nr_cpu_ids && cpu_online(cpu))
 		return cpu;
-	for_each_online_cpu(other)
-		if (!n--)
-			break;
+	other = demo_nth_online_cpu(cpu);
 	pr_notice("%s: %s %u should run on CPU %u, which is not online: it shares CPU %u\n",
 		  thread->experiment->name, thread->role->name, thread->nr, cpu, other);
 	return other;
@@ -210,16 +224,21 @@ int demo_start(struct demo_experiment *experiment)
 		return 0;
 	err = experiment->prepare();
 	if (err)
-		return err;
+		goto say;
 	experiment->running = true;
 	list_for_each_entry(thread, &experiment->threads, list) {
 		err = thread_start(thread);
 		if (err) {
 			demo_stop(experiment);
-			return err;
+			goto say;
 		}
 	}
 	return 0;
+
+say:
+	if (err == -ENOMEM)
+		pr_err_ratelimited("refused: %s: run: not enough memory\n", experiment->name);
+	return err;
 }
 
 void demo_stop(struct demo_experiment *experiment)

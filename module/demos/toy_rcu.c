@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The toy RCU beside the kernel's: readers with preemption off, updaters wait (spec D8). */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/debugfs.h>
 #include <linux/module.h>
-#include <linux/printk.h>
 #include <linux/seq_file.h>
 
 #include "demos/toy_rcu.h"
@@ -22,9 +19,10 @@ static void reader_init(struct demo_thread *thread)
 	thread->interval_us = 100;
 }
 
-static void reader_turn(struct demo_thread *thread)
+static unsigned int reader_turn(struct demo_thread *thread)
 {
 	toy_rcu_read();
+	return 0;
 }
 
 static const struct demo_role reader = {
@@ -43,13 +41,9 @@ static void writer_init(struct demo_thread *thread)
 	thread->interval_us = 10000;
 }
 
-static void writer_turn(struct demo_thread *thread)
+static unsigned int writer_turn(struct demo_thread *thread)
 {
-	if (!toy_rcu_update())
-		return;
-	spin_lock(&thread->lock);
-	thread->failed++;
-	spin_unlock(&thread->lock);
+	return toy_rcu_update() != 0;
 }
 
 static const struct demo_role writer = {
@@ -70,25 +64,18 @@ static int setting_get(struct kobject *owner, unsigned int what, u64 *value)
 
 static int setting_set(struct kobject *owner, unsigned int what, u64 value)
 {
-	if (what == TOY_RCU_SECTION_US && value > TOY_RCU_MAX_SECTION_US) {
-		pr_err_ratelimited("refused: section_us %llu: must be 0 to %u\n", value,
-				   TOY_RCU_MAX_SECTION_US);
-		return -ERANGE;
-	}
 	toy_rcu_set(what, value);
 	return 0;
 }
 
-enum { ALLOCATED, FREED, READS, SEEN_FREED, CPUS, UPDATES };
+enum { READS, SEEN_FREED, CPUS, UPDATES };
 
 static int count_get(struct kobject *owner, unsigned int what, u64 *value)
 {
 	struct toy_rcu_counts counts;
 
 	toy_rcu_count(&counts);
-	*value = what == ALLOCATED ? counts.allocated :
-		 what == FREED ? counts.freed :
-		 what == READS ? counts.reads :
+	*value = what == READS ? counts.reads :
 		 what == SEEN_FREED ? counts.seen_freed :
 		 what == CPUS ? counts.cpus : counts.updates[what - UPDATES];
 	return 0;
@@ -113,9 +100,8 @@ static int wait_get(struct kobject *owner, unsigned int what, u64 *value)
 
 static struct demo_value values[] = {
 	DEMO_VALUE_RW(way, TOY_RCU_WAY, setting_get, setting_set, .names = ways),
-	DEMO_VALUE_RW(section_us, TOY_RCU_SECTION_US, setting_get, setting_set),
-	DEMO_VALUE_RO(allocated, ALLOCATED, count_get),
-	DEMO_VALUE_RO(freed, FREED, count_get),
+	DEMO_VALUE_RW(section_us, TOY_RCU_SECTION_US, setting_get, setting_set,
+		      .most = TOY_RCU_MAX_SECTION_US),
 	DEMO_VALUE_RO(reads, READS, count_get),
 	DEMO_VALUE_RO(seen_freed, SEEN_FREED, count_get),
 	DEMO_VALUE_RO(cpus, CPUS, count_get),
@@ -144,15 +130,6 @@ static void dump(struct dentry *folder)
 	debugfs_create_file("waits", 0400, folder, NULL, &waits_fops);
 }
 
-static void objects(u64 *allocated, u64 *freed)
-{
-	struct toy_rcu_counts counts;
-
-	toy_rcu_count(&counts);
-	*allocated = counts.allocated;
-	*freed = counts.freed;
-}
-
 struct demo_experiment demo_toy_rcu = {
 	.name = "toy_rcu",
 	.roles = { &reader, &writer },
@@ -161,5 +138,5 @@ struct demo_experiment demo_toy_rcu = {
 	.prepare = toy_rcu_begin,
 	.dismantle = toy_rcu_end,
 	.dump = dump,
-	.objects = objects,
+	.objects = toy_rcu_objects,
 };

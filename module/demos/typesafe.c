@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Objects in type-safe memory: readers look into slots, writers replace (spec D6). */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
-#include <linux/printk.h>
-
 #include "demos/typesafe.h"
 #include "experiment.h"
 
@@ -26,7 +22,7 @@ static void reader_init(struct demo_thread *thread)
 	thread->interval_us = 1000;
 }
 
-static void reader_turn(struct demo_thread *thread)
+static unsigned int reader_turn(struct demo_thread *thread)
 {
 	struct typesafe_reads done;
 
@@ -36,6 +32,7 @@ static void reader_turn(struct demo_thread *thread)
 	of_reader(thread)->retries += done.retries;
 	of_reader(thread)->reused += done.reused;
 	spin_unlock(&thread->lock);
+	return 0;
 }
 
 enum { READS, RETRIES, REUSED };
@@ -75,7 +72,6 @@ static const struct demo_role reader = {
 /* Writers */
 
 struct writer_data {
-	shim_u64 handed; /* the core's; this thread's alone */
 	u64 replaces; /* thread's lock */
 };
 
@@ -90,14 +86,14 @@ static void writer_init(struct demo_thread *thread)
 	thread->interval_us = 1000;
 }
 
-static void writer_turn(struct demo_thread *thread)
+static unsigned int writer_turn(struct demo_thread *thread)
 {
-	shim_u64 done = typesafe_replace(REPLACES_EACH, &of_writer(thread)->handed);
+	shim_u64 done = typesafe_replace(REPLACES_EACH);
 
 	spin_lock(&thread->lock);
 	of_writer(thread)->replaces += done;
-	thread->failed += done < REPLACES_EACH;
 	spin_unlock(&thread->lock);
+	return done < REPLACES_EACH;
 }
 
 static int writer_get(struct kobject *owner, unsigned int what, u64 *value)
@@ -135,24 +131,19 @@ static int setting_get(struct kobject *owner, unsigned int what, u64 *value)
 
 static int setting_set(struct kobject *owner, unsigned int what, u64 value)
 {
-	if (what == TYPESAFE_SLOTS && (value < 1 || value > TYPESAFE_MAX_SLOTS)) {
-		pr_err_ratelimited("refused: slots %llu: must be 1 to %u\n", value,
-				   TYPESAFE_MAX_SLOTS);
-		return -ERANGE;
-	}
 	typesafe_set(what, value);
 	return 0;
 }
 
-enum { ALLOCATED, FREED, REPLACES, SEEN_DEAD, TORN, WRONG_SLOT, OF_READS };
+enum { WAITING, THROTTLED, REPLACES, SEEN_DEAD, TORN, WRONG_SLOT, OF_READS };
 
 static int count_get(struct kobject *owner, unsigned int what, u64 *value)
 {
 	struct typesafe_counts counts;
 
 	typesafe_count(&counts);
-	*value = what == ALLOCATED ? counts.allocated :
-		 what == FREED ? counts.freed :
+	*value = what == WAITING ? counts.waiting :
+		 what == THROTTLED ? counts.throttled :
 		 what == REPLACES ? counts.replaces :
 		 what == SEEN_DEAD ? counts.seen_dead :
 		 what == TORN ? counts.torn :
@@ -162,9 +153,11 @@ static int count_get(struct kobject *owner, unsigned int what, u64 *value)
 
 static struct demo_value values[] = {
 	DEMO_VALUE_RW(way, TYPESAFE_WAY, setting_get, setting_set, .names = ways),
-	DEMO_VALUE_RW(slots, TYPESAFE_SLOTS, setting_get, setting_set),
-	DEMO_VALUE_RO(allocated, ALLOCATED, count_get),
-	DEMO_VALUE_RO(freed, FREED, count_get),
+	DEMO_VALUE_RW(slots, TYPESAFE_SLOTS, setting_get, setting_set,
+		      .least = 1, .most = TYPESAFE_MAX_SLOTS),
+	DEMO_VALUE_RW(backlog_max, TYPESAFE_BACKLOG_MAX, setting_get, setting_set),
+	DEMO_VALUE_RO(waiting, WAITING, count_get),
+	DEMO_VALUE_RO(throttled, THROTTLED, count_get),
 	DEMO_VALUE_RO(reads, OF_READS + READS, count_get),
 	DEMO_VALUE_RO(retries, OF_READS + RETRIES, count_get),
 	DEMO_VALUE_RO(reused, OF_READS + REUSED, count_get),
@@ -175,15 +168,6 @@ static struct demo_value values[] = {
 	{ }
 };
 
-static void objects(u64 *allocated, u64 *freed)
-{
-	struct typesafe_counts counts;
-
-	typesafe_count(&counts);
-	*allocated = counts.allocated;
-	*freed = counts.freed;
-}
-
 struct demo_experiment demo_typesafe = {
 	.name = "typesafe",
 	.roles = { &reader, &writer },
@@ -191,5 +175,5 @@ struct demo_experiment demo_typesafe = {
 	.init = typesafe_init,
 	.prepare = typesafe_fill,
 	.dismantle = typesafe_clear,
-	.objects = objects,
+	.objects = typesafe_objects,
 };

@@ -28,6 +28,15 @@ static ssize_t value_show(struct kobject *owner, struct attribute *attr, char *b
 	return sysfs_emit(buf, "%llu\n", value);
 }
 
+int demo_check_range(const struct demo_value *file, u64 value)
+{
+	if (!file->most || (value >= file->least && value <= file->most))
+		return 0;
+	pr_err_ratelimited("refused: %s %llu: must be %llu to %llu\n", file->attr.name, value,
+			   file->least, file->most);
+	return -ERANGE;
+}
+
 static ssize_t value_store(struct kobject *owner, struct attribute *attr, const char *buf,
 			   size_t count)
 {
@@ -42,11 +51,8 @@ static ssize_t value_store(struct kobject *owner, struct attribute *attr, const 
 	} else if (!err) {
 		err = nmiprof_parse_u64(attr->name, buf, &value);
 	}
-	if (!err && file->most && (value < file->least || value > file->most)) {
-		pr_err_ratelimited("refused: %s %lu: must be %llu to %llu\n", attr->name,
-				   value, file->least, file->most);
-		err = -ERANGE;
-	}
+	if (!err)
+		err = demo_check_range(file, value);
 	if (!err)
 		err = file->set(owner, file->what, value);
 	return err ?: count;
@@ -63,8 +69,8 @@ static int thread_get(struct kobject *owner, unsigned int what, u64 *value)
 	struct demo_thread *thread = demo_thread_of(owner);
 
 	spin_lock(&thread->lock);
-	*value = what == CPU ? thread->cpu :
-		 what == INTERVAL_US ? thread->interval_us :
+	*value = what == CPU ? READ_ONCE(thread->cpu) :
+		 what == INTERVAL_US ? READ_ONCE(thread->interval_us) :
 		 what == TURNS ? thread->turns :
 		 what == TURNS_PER_S ? thread->turns_per_ks : thread->failed;
 	spin_unlock(&thread->lock);
@@ -142,6 +148,25 @@ static int experiment_set(struct kobject *owner, unsigned int what, u64 value)
 	return err;
 }
 
+/* Values of those that have objects. */
+
+enum { ALLOCATED, FREED };
+
+static int objects_get(struct kobject *owner, unsigned int what, u64 *value)
+{
+	shim_u64 count[2];
+
+	experiment_of(owner)->objects(&count[ALLOCATED], &count[FREED]);
+	*value = count[what];
+	return 0;
+}
+
+static struct demo_value objects_values[] = {
+	DEMO_VALUE_RO(allocated, ALLOCATED, objects_get),
+	DEMO_VALUE_RO(freed, FREED, objects_get),
+	{ }
+};
+
 static int add_files(struct kobject *kobj, struct demo_value *values)
 {
 	int err = 0;
@@ -195,10 +220,16 @@ int demo_add(struct demo_experiment *experiment, struct kobject *root)
 		DEMO_VALUE_RW(run, RUN, experiment_get, experiment_set, .most = 1);
 	err = kobject_init_and_add(&experiment->kobj, &experiment_type, root, "%s",
 				   experiment->name);
-	if (!err)
-		err = sysfs_create_file(&experiment->kobj, &experiment->files[RUN].attr);
+	if (err) {
+		/* There is no directory to take anything out of. */
+		kobject_put(&experiment->kobj);
+		return err;
+	}
+	err = sysfs_create_file(&experiment->kobj, &experiment->files[RUN].attr);
 	if (!err)
 		err = add_files(&experiment->kobj, experiment->values);
+	if (!err && experiment->objects)
+		err = add_files(&experiment->kobj, objects_values);
 	mutex_lock(&experiment->mutex);
 	for (i = 0; experiment->roles[i] && !err; i++) {
 		struct demo_value *file = &experiment->files[1 + i];
