@@ -159,7 +159,8 @@ retired<version> grace_periods::publish(version *fresh, version *&old) noexcept
 	old = newest_.read(held);
 	if (fresh) {
 		fresh->number.store_relaxed(++last_number_);
-		fresh->published_ns = shim_now_ns();
+		// CPUs' clocks may differ by a little: never before the one that it replaces.
+		fresh->published_ns = kstd::max(shim_now_ns(), old ? old->published_ns : 0);
 	}
 	return newest_.exchange(held, fresh);
 }
