@@ -208,6 +208,10 @@ int demo_set_threads(struct demo_experiment *experiment, const struct demo_role 
 	}
 	if (err)
 		count = had;
+	/* All are told before any is waited for: they may be waiting for each other. */
+	list_for_each_entry(thread, &experiment->threads, list)
+		if (thread->role == role && thread->nr >= count)
+			WRITE_ONCE(thread->stopping, 1);
 	/* From the last one on. */
 	list_for_each_entry_safe_reverse(thread, next, &experiment->threads, list)
 		if (thread->role == role && thread->nr >= count)
