@@ -165,6 +165,22 @@ TEST_F(grace_periods_test, readers_note_how_far_they_were_behind)
 	EXPECT_EQ(the_grace_periods.seen_by_all().ns_sum, 7 * ms);
 }
 
+TEST_F(grace_periods_test, no_version_is_younger_than_the_one_that_replaces_it)
+{
+	long_reader reader(m(), 2);
+
+	// The clock of the waiter's CPU is behind that of the first publisher's.
+	m().now -= 100;
+	m().in_grace_period = [&] {
+		m().now += 100;
+		reader.leave();
+	};
+	ASSERT_EQ(renew(), errc::ok);
+	m().in_grace_period = nullptr;
+	EXPECT_EQ(the_grace_periods.seen_by(2).versions_sum, 1u);
+	EXPECT_EQ(the_grace_periods.seen_by(2).ns_longest, 0u);
+}
+
 // The machine's grace periods do not wait for a reader that runs on the same thread: as
 // the kernel's would be if they were broken.
 TEST_F(grace_periods_test, a_wait_that_returns_early_is_noticed)

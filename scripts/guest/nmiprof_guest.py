@@ -14,6 +14,11 @@ SYSFS = Path("/sys/kernel/nmiprof")
 DEBUGFS = Path("/sys/kernel/debug/nmiprof")
 NR_CPUS = os.cpu_count()
 
+# A line of the kernel's log that says that something is wrong.
+REPORT = (r"!!!|Uhhuh|Dazed and confused|\bBUG\b|WARNING:|Oops|general protection|unable to handle"
+          r"|detected stalls|self-detected stall|soft lockup|blocked for more than"
+          r"|list_(?:add|del) corruption|ODEBUG|UBSAN|INFO: (?:task|possible|rcu)|refcount_t:")
+
 
 def run(*command, check=True, **kwargs):
     """Run a command; its stdout as text."""

@@ -3,7 +3,6 @@
 
 import errno
 import itertools
-import os
 import random
 import time
 import unittest
@@ -20,18 +19,12 @@ def people():
     return [tuple(map(int, line.split())) for line in lines[1:]]
 
 
-class Persons(unittest.TestCase):
+class Persons(demo.Case):
+    name = "persons"
+
     def setUp(self):
-        self.log = g.Log()
-        self.persons = Files("persons")
-
-    def all_freed(self):
-        """After unloading: the module's own verdict."""
-        return self.log.lines(r"rcu_demo: persons: \d+ objects allocated, as many freed")
-
-    def tearDown(self):
-        self.assertFalse(g.loaded("rcu_demo"))
-        self.assertEqual(self.log.lines("!!!|BUG|WARNING"), [])
+        super().setUp()
+        self.persons = self.files
 
     def quiet_readers(self):
         self.persons["readers"] = 0
@@ -92,19 +85,7 @@ class Defaults(Persons):
             for cpu in range(g.NR_CPUS):
                 reader["cpu"] = cpu
                 time.sleep(0.2)
-                self.assertEqual(self.cpu_of("persons_reader0"), cpu)
-
-    @staticmethod
-    def cpu_of(name):
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-                    head, _, rest = file.read().rpartition(")")
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if head.endswith(f"({name}"):
-                return int(rest.split()[36])
-        raise AssertionError(f"no thread {name}")
+                self.assertEqual(demo.cpu_of("persons_reader0"), cpu)
 
     @unittest.skipIf(g.NR_CPUS < 2, "needs a CPU that can go")
     def test_a_cpu_goes_and_comes_back(self):
@@ -119,7 +100,7 @@ class Defaults(Persons):
                 self.assertEqual(writer.set("cpu", last), errno.ENODEV)
             finally:
                 g.online(last, True)
-            wait_for(lambda: self.cpu_of("persons_writer0") == last)
+            wait_for(lambda: demo.cpu_of("persons_writer0") == last)
 
 
 class Winners(Persons):
@@ -249,12 +230,6 @@ class Reclaiming(Persons):
 
 
 class BadInput(Persons):
-    def refused(self, files, name, value, error, line):
-        was = files[name]
-        self.assertEqual(files.set(name, value), error, (name, value))
-        self.assertEqual(files[name], was)
-        self.assertEqual(len(self.log.lines(f"rcu_demo: refused: {line}")), 1, (name, value))
-
     def test_values(self):
         with module("persons=100"):
             p, reader = self.persons, Files("persons", "reader0")
