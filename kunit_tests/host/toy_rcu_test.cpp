@@ -152,7 +152,8 @@ TEST_F(toy_rcu_test, the_kernels_ways_visit_no_cpu)
 TEST_F(toy_rcu_test, waits_are_measured_for_each_way)
 {
 	m().grace_period_ns = 3 * ms;
-	for (const update_way how : {update_way::synchronize, update_way::toy, update_way::expedited}) {
+	for (const update_way how :
+	     {update_way::synchronize, update_way::toy, update_way::expedited}) {
 		use(how);
 		for (int i = 0; i < 5; i++)
 			EXPECT_EQ(toy_rcu_update(), 0);
