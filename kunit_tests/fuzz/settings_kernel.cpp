@@ -167,6 +167,17 @@ int sysfs_emit(char *buf, const char *format, ...)
 	return length;
 }
 
+int scnprintf(char *buf, size_t size, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	const int length = std::vsnprintf(buf, size, format, arguments);
+	va_end(arguments);
+	// What is there, not what there would be if it fitted.
+	return size && length >= static_cast<int>(size) ? static_cast<int>(size) - 1 : length;
+}
+
 bool sysfs_streq(const char *a, const char *b)
 {
 	while (*a && *a == *b)

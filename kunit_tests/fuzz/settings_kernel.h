@@ -59,6 +59,8 @@ void sysfs_remove_group(struct kobject *kobj, const struct attribute_group *grou
 int sysfs_emit(char *buf, const char *format, ...);
 bool sysfs_streq(const char *a, const char *b);
 int __sysfs_match_string(const char *const *array, size_t n, const char *s);
+int scnprintf(char *buf, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 int kstrtoul(const char *s, unsigned int base, unsigned long *result);
 int kstrtouint(const char *s, unsigned int base, unsigned int *result);
