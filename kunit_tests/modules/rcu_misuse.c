@@ -166,10 +166,10 @@ static int reschedule_with_interrupts_off(void)
 /* A trap of the person list's texts. */
 static int allocate_in_spinlock(void)
 {
-	void *memory;
+	struct object *memory;
 
 	spin_lock(&spinlock);
-	memory = kmalloc(sizeof(struct object), GFP_KERNEL);
+	memory = kmalloc(sizeof(*memory), GFP_KERNEL);
 	spin_unlock(&spinlock);
 	kfree(memory);
 	return 0;

@@ -92,7 +92,7 @@ class Together(Misuse):
         self.is_reported("dereference_outside", "WARNING: suspicious RCU usage")
 
     def test_call_rcu_twice(self):
-        self.is_reported("call_rcu_twice", r"ODEBUG: activ\w+ active .* object type: rcu_head",
+        self.is_reported("call_rcu_twice", r"ODEBUG: (?:activate|activated) active .* object type: rcu_head",
                          "WARNING: .* debug_print_object", r"call_rcu\w*\(\): Double-freed CB")
 
     def test_nested_fpu_sections(self):
