@@ -46,11 +46,13 @@ class PidTable(demo.Experiment):
             self.assertEqual(self.files["inserts"], 32768 // 2)
             self.flat_out()
             self.grow("lookups", by=20_000)
-            self.assertAlmostEqual(self.files["hits"] / self.files["lookups"], 0.5, delta=0.05)
             self.stop()
+            self.assertAlmostEqual(self.files["hits"] / self.files["lookups"], 0.5, delta=0.05)
 
     def test_writers_count_what_they_do(self):
-        with self.running():
+        with self.loaded():
+            self.files["writers"] = 0
+            self.files["run"] = 1
             at_first = self.files["inserts"]
             self.files["writers"] = 3
             self.flat_out("writer")
