@@ -15,6 +15,8 @@ class deadline {
 	using u64 = kstd::uint64_t;
 
       public:
+	static constexpr kstd::uint32_t nobody = ~kstd::uint32_t{0};
+
 	// The turn: odd while somebody has it. Also tells readers whether what
 	// they read belongs together.
 	bool try_begin() noexcept
@@ -63,6 +65,7 @@ class deadline {
 		first_.store_relaxed(first);
 		next_.store_relaxed(first);
 		period_.store_relaxed(period);
+		served_by.set(nobody);
 	}
 
 	// How many periods have fallen due and were not accounted for; accounts
@@ -109,6 +112,7 @@ class deadline {
 	kstd::local_counter<u64> skipped_stopped; // sampling stopped first
 	kstd::local_counter<u64> lost_offline; // sent, then the CPU went offline
 	kstd::local_counter<u64> lost_timeout; // sent, not seen for a second, sent again
+	kstd::local_counter<kstd::uint32_t> served_by; // CPU that took the last period, or nobody
 	kstd::local_counter<kstd::uint32_t> sent_by; // CPU of the last send
 	kstd::local_counter<u64> sent_at; // ns, when the last send had been done
 

@@ -105,6 +105,8 @@ bool nmi_timer::serve(const irq_context &ctx, nmiprof_cpu &target, u64 now, u64 
 		return true; // somebody is at it
 	const u64 periods = due.overdue(now, slack) ? due.take_due(now) : 0;
 
+	if (periods)
+		due.served_by.set(self);
 	if (periods && !target.sampled_by.anybody()) {
 		due.skipped_unwanted.add(periods);
 	} else if (periods) {
@@ -127,17 +129,42 @@ kstd::uint64_t nmi_timer::tick(const irq_context &ctx, unsigned int self, u64 no
 	// A ring of one without a backup: nobody else can send.
 	const bool alone = p->serves(self) == self && !p->helps_only(self);
 	unsigned int target = p->serves(self);
+	bool stands_in = p->helps_only(self); // for the sender of `target`
+	u64 look = ~u64{0};
 
-	// On along the ring as long as the next one is due, once around at most.
+	// On along the ring as long as the next one is due, or was served by this CPU the
+	// last time; once around at most.
 	do {
+		deadline &due = shim_cpu_state(target)->due;
 		const bool to_self = target == self;
-		const u64 slack = to_self && !alone ? p->self_slack_ns() : 0;
+		const u64 slack = to_self && !alone ? p->slack_ns() : 0;
+		const bool served = serve(ctx, *shim_cpu_state(target), now, slack, self);
+		const bool mine = due.served_by.get() == self;
 
-		if (!serve(ctx, *shim_cpu_state(target), now, slack, self) || to_self)
+		if (!served && !mine)
 			break;
+		if (stands_in && mine)
+			look = kstd::min(look, due.next() + p->slack_ns());
+		if (to_self)
+			break;
+		stands_in = true;
 		target = p->serves(target);
 	} while (target != p->serves(self));
-	return p->period_ns();
+
+	u64 own = own_expiry(*p, self);
+
+	// Somebody else is serving it, or stopping it, at the moment.
+	if (own <= now || own > now + 3 * p->period_ns())
+		own = now + p->period_ns();
+	return kstd::min(own, kstd::max(look, now + p->shortest_pause_ns()));
+}
+
+// When `self` looks next after whom it serves, whether or not it stands in for others.
+kstd::uint64_t nmi_timer::own_expiry(const plan &p, unsigned int self) noexcept
+{
+	// A helper looks between the expiries of the one that it may stand in for.
+	return shim_cpu_state(p.serves(self))->due.next() +
+	       (p.helps_only(self) ? p.period_ns() / 2 : 0);
 }
 
 kstd::uint64_t nmi_timer::first_expiry(const irq_context &ctx, unsigned int self) noexcept
@@ -146,9 +173,7 @@ kstd::uint64_t nmi_timer::first_expiry(const irq_context &ctx, unsigned int self
 
 	if (!p || p->serves(self) == plan::nobody || halted_.load_relaxed())
 		return 0;
-	// A helper looks between the expiries of the one that it may stand in for.
-	return shim_cpu_state(p->serves(self))->due.next() +
-	       (p->helps_only(self) ? p->period_ns() / 2 : 0);
+	return own_expiry(*p, self);
 }
 
 result<void> nmi_timer::request(const irq_context &ctx, unsigned int self,

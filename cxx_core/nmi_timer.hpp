@@ -5,8 +5,10 @@
 // The sampled CPUs form a ring, due one after the other within a period; each serves
 // the next one. A CPU that is blocked does not serve, so its successor falls overdue;
 // the nearest CPU before it that still runs goes on along the ring, serving all that is
-// due, up to the first CPU that has been served. One CPU outside the ring, when there
-// is one, is the backup: it looks too, for the case that the whole ring is blocked.
+// due, up to the first CPU that has been served. As long as it stands in for others it
+// looks again soon after their deadlines, so that a late timer costs them no more samples
+// than it would cost itself. One CPU outside the ring, when there is one, is the backup:
+// it looks too, for the case that the whole ring is blocked.
 // Last resort, and the only way on a machine with one CPU: an NMI to oneself,
 // which shows what the timer interrupt interrupted and is therefore blind to code
 // that runs with interrupts off.
@@ -27,7 +29,7 @@ class plan {
 	using u64 = kstd::uint64_t;
 
       public:
-	static constexpr u32 nobody = ~u32{0};
+	static constexpr u32 nobody = deadline::nobody;
 
 	// The plan for these CPUs at this rate; wanted(cpu): sample it;
 	// available(cpu): it may be the backup. Null: no memory.
@@ -83,12 +85,18 @@ class plan {
 	{
 		return role_[cpu].helps_only;
 	}
-	// So long beyond its deadline a CPU sends to itself, which shows less than an
-	// NMI from another one. Half of the time from one deadline of the ring to the
-	// next, as it comes to look that much after its own.
-	u64 self_slack_ns() const noexcept
+	// So long beyond a deadline its own server has it to itself: who stands in looks
+	// then, and a CPU sends to itself, which shows less than an NMI from another one.
+	// At most half of the time from one deadline of the ring to the next, as a CPU
+	// comes to look that long after its own.
+	u64 slack_ns() const noexcept
 	{
-		return period_ns_ / (2 * u64{sampled_});
+		return period_ns_ / (sampled_ < 4 ? 8 : 2 * u64{sampled_});
+	}
+	// Who stands in for others looks no more often than this.
+	u64 shortest_pause_ns() const noexcept
+	{
+		return period_ns_ / 8;
 	}
 
       private:
@@ -123,7 +131,8 @@ class nmi_timer {
 	// come online. Counted as lost_offline.
 	void settle_cpu(const update_lock &, const may_sleep &, unsigned int cpu) noexcept;
 
-	// The timer interrupt of CPU `self` at `now` ns. Returns ns to the next one, 0: stop.
+	// The timer interrupt of CPU `self` at `now` ns. Returns when the next one is due, ns
+	// of the same clock; 0: stop.
 	u64 tick(const irq_context &, unsigned int self, u64 now) noexcept;
 	// When CPU `self`'s timer shall first expire, 0: never.
 	u64 first_expiry(const irq_context &, unsigned int self) noexcept;
@@ -150,6 +159,7 @@ class nmi_timer {
 	}
 
       private:
+	static u64 own_expiry(const plan &, unsigned int self) noexcept;
 	bool serve(const irq_context &, nmiprof_cpu &target, u64 now, u64 slack,
 		   unsigned int self) noexcept;
 	void send(const irq_context &, nmiprof_cpu &target, unsigned int self,

@@ -20,12 +20,11 @@ static DEFINE_PER_CPU(struct sender_timer, sender_timers);
 
 static enum hrtimer_restart expired(struct hrtimer *timer)
 {
-	const u64 now = ktime_get_ns();
-	const u64 period = nmiprof_core_on_timer(smp_processor_id(), now);
+	const u64 next = nmiprof_core_on_timer(smp_processor_id(), ktime_get_ns());
 
-	if (!period)
+	if (!next)
 		return HRTIMER_NORESTART;
-	hrtimer_forward(timer, ns_to_ktime(now), ns_to_ktime(period));
+	hrtimer_set_expires(timer, ns_to_ktime(next));
 	return HRTIMER_RESTART;
 }
 

@@ -346,6 +346,77 @@ TEST_F(nmi_timer_test, a_backup_keeps_out_while_it_is_not_needed)
 	m().on_send = nullptr;
 }
 
+// Who stands in for another one looks at its own sender's work twice a period, so that it
+// may be almost as late as a timer that nobody needs to stand in for.
+TEST_F(nmi_timer_test, late_timers_lose_nothing_while_standing_in)
+{
+	for (unsigned int cpus : {2u, 3u, 4u}) {
+		SCOPED_TRACE(std::to_string(cpus) + " CPUs");
+		reboot(cpus);
+		u64 random = 1;
+
+		m().timer_latency = [&](unsigned int) {
+			random = random * 6364136223846793005ULL + 1;
+			return (random >> 40) % (period * 7 / 10);
+		};
+		follow_all();
+		m().run(3 * period);
+		for (unsigned int cpu = 1; cpu < cpus; cpu++)
+			m().block(cpu);
+		m().run(3 * period);
+		expect_every_period(all(), 500);
+		check_ledger();
+	}
+}
+
+TEST_F(nmi_timer_test, who_stands_in_looks_more_often_until_the_other_is_back)
+{
+	const auto runs_in = [&](unsigned int cpu, u64 periods) {
+		const u64 before = m().cpus[cpu].timer_runs;
+
+		m().run(periods * period);
+		return m().cpus[cpu].timer_runs - before;
+	};
+
+	for (unsigned int cpus : {2u, 4u, 64u}) {
+		SCOPED_TRACE(std::to_string(cpus) + " CPUs");
+		reboot(cpus);
+		follow_all();
+		m().run(3 * period);
+		EXPECT_NEAR(double(runs_in(0, 100)), 100, 1);
+		m().block(1);
+		m().run(3 * period);
+		EXPECT_NEAR(double(runs_in(0, 100)), 200, 1);
+		for (unsigned int cpu = 2; cpu < cpus; cpu++)
+			m().block(cpu);
+		m().run(3 * period);
+		EXPECT_LE(runs_in(0, 100), 901u) << "at most every eighth of a period";
+		for (unsigned int cpu = 1; cpu < cpus; cpu++)
+			m().unblock(cpu);
+		m().run(3 * period);
+		EXPECT_NEAR(double(runs_in(0, 100)), 100, 1);
+		expect_every_period(all(), 50);
+	}
+}
+
+TEST_F(nmi_timer_test, a_backup_that_stands_in_loses_nothing_by_being_late)
+{
+	boot(4);
+	u64 random = 1;
+
+	m().timer_latency = [&](unsigned int) {
+		random = random * 6364136223846793005ULL + 1;
+		return (random >> 40) % (period * 7 / 10);
+	};
+	follow([](unsigned int cpu) { return cpu != 0; });
+	m().run(3 * period);
+	for (unsigned int cpu : {1, 2, 3})
+		m().block(cpu);
+	m().run(3 * period);
+	expect_every_period({1, 2, 3}, 500);
+	check_ledger();
+}
+
 TEST_F(nmi_timer_test, all_blocked_then_released)
 {
 	follow_all();
@@ -594,7 +665,10 @@ TEST_F(nmi_timer_test, a_turn_that_somebody_has_is_left_alone_and_the_ring_goes_
 	{
 		sim::in_context level(sim::context::irq);
 
-		EXPECT_EQ(nmiprof_core_on_timer(0, m().now), period);
+		const u64 next = nmiprof_core_on_timer(0, m().now);
+
+		EXPECT_GT(next, m().now);
+		EXPECT_LE(next, m().now + period);
 	}
 	EXPECT_EQ(m().cpus[1].sent, before[1].sent) << "who has the turn does the work";
 	EXPECT_EQ(m().cpus[2].sent, before[2].sent + 1);
@@ -605,6 +679,18 @@ TEST_F(nmi_timer_test, a_turn_that_somebody_has_is_left_alone_and_the_ring_goes_
 	EXPECT_GE(ledger_of(1)[term::skipped_overrun], 1u);
 	stop();
 	check_ledger();
+}
+
+TEST_F(nmi_timer_test, a_timer_goes_on_while_its_target_changes_its_period)
+{
+	follow_all();
+	m().run(3 * period + 10 * us);
+	ASSERT_TRUE(state(1).due.try_begin());
+	state(1).due.stop();
+	state(1).due.end();
+	sim::in_context level(sim::context::irq);
+
+	EXPECT_EQ(nmiprof_core_on_timer(0, m().now), m().now + period);
 }
 
 TEST_F(nmi_timer_test, an_nmi_that_comes_while_it_is_given_up_is_not_lost)

@@ -161,7 +161,7 @@ void machine::timer_interrupt(unsigned int cpu)
 {
 	sim::cpu &c = cpus[cpu];
 	const u64 generation = c.timer_generation;
-	u64 period;
+	u64 next;
 
 	EXPECT_TRUE(c.online) << "a timer expired on CPU " << cpu << ", which is offline";
 	EXPECT_LE(c.timer_at, now);
@@ -171,17 +171,17 @@ void machine::timer_interrupt(unsigned int cpu)
 	{
 		in_context irq(context::irq);
 
-		period = nmiprof_core_on_timer(cpu, now);
+		next = nmiprof_core_on_timer(cpu, now);
 	}
 	c.in_irq = false;
 	if (generation != c.timer_generation)
 		return;
-	if (!period) {
+	if (!next) {
 		c.timer_at = 0;
 		return;
 	}
-	// hrtimer_forward()
-	arm(cpu, c.timer_at + ((now - c.timer_at) / period + 1) * period);
+	EXPECT_GT(next, now);
+	arm(cpu, next);
 }
 
 void machine::kick_interrupt(unsigned int cpu)

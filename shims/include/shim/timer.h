@@ -11,8 +11,7 @@ SHIM_BEGIN
  * Calls up. Hard interrupt, on CPU @cpu.
  * nmiprof_core_timer_start: when the first expiry is due, ns of shim_now_ns(), or 0
  * to leave the timer off. nmiprof_core_on_timer: @now_ns is the clock that the
- * timer went by, never before its expiry; ns of the period to re-arm with, or 0 to
- * stop.
+ * timer went by, never before its expiry; when the next expiry is due, or 0 to stop.
  */
 shim_u64 nmiprof_core_timer_start(unsigned int cpu) SHIM_NOEXCEPT;
 shim_u64 nmiprof_core_on_timer(unsigned int cpu, shim_u64 now_ns) SHIM_NOEXCEPT;
