@@ -39,7 +39,7 @@ class Overhead:
             self.without.setdefault(load, []).append(float(without))
             if sampler in ("nmi_timer", "profile"):
                 came.setdefault(key, []).append(float(share))
-        self.pairs = len(self.percents[key])
+        self.pairs = {hz: len(percents) for (_, _, hz), percents in self.percents.items()}
         self.came = min(statistics.median(shares) for shares in came.values())
 
     def median(self, *key):
@@ -104,7 +104,8 @@ def measure(args, result):
     result.row("Samples of nmi_timer and the profile that came, of those due, the case with the fewest",
                [f"{one.came:.2f}" for one in found], ">= 0.8", [one.came >= 0.8 for one in found])
     result.notes.append(
-        f"Median of {found[0].pairs} pairs, and its 95 % interval. A pair is two pieces of the load one after "
+        f"Median of {found[0].pairs[997]} pairs at 997 Hz and {found[0].pairs[99]} at the others, and its "
+        "95 % interval. A pair is two pieces of the load one after "
         "the other, some tenths of a second each, without and with the sampler; "
         f"{ROUNDS} rounds in one boot, each with all samplers in an order of chance. cpu-clock and "
         "nmi_timer: `perf record -a -F`, perf's process included. Syscall-bound: `dd bs=1`; CPU-bound: "
