@@ -38,7 +38,7 @@ static int stray(unsigned int type, struct pt_regs *regs)
 	return 1;
 }
 
-/* A command of /usr/sbin; its status, or -errno. */
+/* An applet of busybox, which starts quickly; its status, or -errno. */
 static int run(const char *command, const char *arg, const char *more)
 {
 	/* lint: STATIC_CONST_CHAR_ARRAY: call_usermodehelper() takes no const */
@@ -46,7 +46,7 @@ static int run(const char *command, const char *arg, const char *more)
 	char line[256], **argv;
 	int status;
 
-	snprintf(line, sizeof(line), "/usr/sbin/%s %s %s", command, arg, more);
+	snprintf(line, sizeof(line), "/bin/busybox %s %s %s", command, arg, more);
 	argv = argv_split(GFP_KERNEL, line, NULL);
 	if (!argv)
 		return -ENOMEM;
