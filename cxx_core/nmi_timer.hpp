@@ -21,6 +21,7 @@
 
 #include "cpu.hpp"
 #include "kstd/result.hpp"
+#include "kstd/utility.hpp"
 
 namespace nmiprof {
 
@@ -93,13 +94,16 @@ class plan {
 	{
 		return period_ns_ / (sampled_ < 4 ? 8 : 2 * u64{sampled_});
 	}
-	// Who stands in for others looks no more often than this.
+	// Who stands in for others looks no more often than this: whatever the rate and the
+	// number of the others, its CPU has time left.
 	u64 shortest_pause_ns() const noexcept
 	{
-		return period_ns_ / 8;
+		return kstd::max(period_ns_ / 8, least_pause_ns);
 	}
 
       private:
+	static constexpr u64 least_pause_ns = 20'000;
+
 	struct role {
 		u32 serves;
 		bool sampled;

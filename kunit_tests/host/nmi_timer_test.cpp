@@ -399,6 +399,18 @@ TEST_F(nmi_timer_test, who_stands_in_looks_more_often_until_the_other_is_back)
 	}
 }
 
+TEST_F(nmi_timer_test, who_stands_in_at_a_high_rate_looks_no_more_often)
+{
+	follow_all(10 * us);
+	m().run(1 * ms);
+	for (unsigned int cpu : {1, 2, 3})
+		m().block(cpu);
+	m().run(1 * ms);
+	const u64 before = m().cpus[0].timer_runs;
+	m().run(1 * ms);
+	EXPECT_LE(m().cpus[0].timer_runs - before, 101u);
+}
+
 TEST_F(nmi_timer_test, a_backup_that_stands_in_loses_nothing_by_being_late)
 {
 	boot(4);
