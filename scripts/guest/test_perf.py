@@ -244,11 +244,15 @@ class Recording(Perf):
     def test_frequency_and_period(self):
         self.busy(LOAD_CPU)
         for arguments, period in ((["-F", "250"], 4_000_000), (["-c", "5000000"], 5_000_000)):
+            before = ledger()[LOAD_CPU]
             self.record("-C", str(LOAD_CPU), *arguments, seconds=4)
+            after = ledger()[LOAD_CPU]
             samples = self.samples()
             self.assertEqual({sample[5] for sample in samples}, {period})
             took = samples[-1][4] - samples[0][4]
-            self.assertGreater(len(samples), 0.75 * took * 1e9 / period)
+            # An emulator's timers are late at times: by name.
+            missed = sum(after[term] - before[term] for term in ("coalesced", "skipped_overrun"))
+            self.assertGreater(len(samples) + missed, 0.95 * took * 1e9 / period)
             self.assertLess(len(samples), 1.05 * took * 1e9 / period + 2)
 
     def test_user_and_kernel(self):
