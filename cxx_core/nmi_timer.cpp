@@ -129,29 +129,31 @@ kstd::uint64_t nmi_timer::tick(const irq_context &ctx, unsigned int self, u64 no
 	// A ring of one without a backup: nobody else can send.
 	const bool alone = p->serves(self) == self && !p->helps_only(self);
 	unsigned int target = p->serves(self);
+	nmiprof_cpu *c = shim_cpu_state(target);
+	const deadline &first = c->due;
 	bool stands_in = p->helps_only(self); // for the sender of `target`
 	u64 look = ~u64{0};
 
 	// On along the ring as long as the next one is due, or was served by this CPU the
 	// last time; once around at most.
 	do {
-		deadline &due = shim_cpu_state(target)->due;
 		const bool to_self = target == self;
 		const u64 slack = to_self && !alone ? p->slack_ns() : 0;
-		const bool served = serve(ctx, *shim_cpu_state(target), now, slack, self);
-		const bool mine = due.served_by.get() == self;
+		const bool served = serve(ctx, *c, now, slack, self);
+		const bool mine = c->due.served_by.get() == self;
 
 		if (!served && !mine)
 			break;
 		if (stands_in && mine)
-			look = kstd::min(look, due.next() + p->slack_ns());
+			look = kstd::min(look, c->due.next() + p->slack_ns());
 		if (to_self)
 			break;
 		stands_in = true;
 		target = p->serves(target);
+		c = shim_cpu_state(target);
 	} while (target != p->serves(self));
 
-	u64 own = own_expiry(*p, self);
+	u64 own = own_expiry(*p, self, first);
 
 	// Somebody else is serving it, or stopping it, at the moment.
 	if (own <= now || own > now + 3 * p->period_ns())
@@ -159,12 +161,12 @@ kstd::uint64_t nmi_timer::tick(const irq_context &ctx, unsigned int self, u64 no
 	return kstd::min(own, kstd::max(look, now + p->shortest_pause_ns()));
 }
 
-// When `self` looks next after whom it serves, whether or not it stands in for others.
-kstd::uint64_t nmi_timer::own_expiry(const plan &p, unsigned int self) noexcept
+// When `self` looks next after whom it serves `first`, whether or not it stands in for others.
+kstd::uint64_t nmi_timer::own_expiry(const plan &p, unsigned int self,
+				     const deadline &first) noexcept
 {
 	// A helper looks between the expiries of the one that it may stand in for.
-	return shim_cpu_state(p.serves(self))->due.next() +
-	       (p.helps_only(self) ? p.period_ns() / 2 : 0);
+	return first.next() + (p.helps_only(self) ? p.period_ns() / 2 : 0);
 }
 
 kstd::uint64_t nmi_timer::first_expiry(const irq_context &ctx, unsigned int self) noexcept
@@ -173,7 +175,7 @@ kstd::uint64_t nmi_timer::first_expiry(const irq_context &ctx, unsigned int self
 
 	if (!p || p->serves(self) == plan::nobody || halted_.load_relaxed())
 		return 0;
-	return own_expiry(*p, self);
+	return own_expiry(*p, self, shim_cpu_state(p->serves(self))->due);
 }
 
 result<void> nmi_timer::request(const irq_context &ctx, unsigned int self,

@@ -163,7 +163,7 @@ class nmi_timer {
 	}
 
       private:
-	static u64 own_expiry(const plan &, unsigned int self) noexcept;
+	static u64 own_expiry(const plan &, unsigned int self, const deadline &first) noexcept;
 	bool serve(const irq_context &, nmiprof_cpu &target, u64 now, u64 slack,
 		   unsigned int self) noexcept;
 	void send(const irq_context &, nmiprof_cpu &target, unsigned int self,
