@@ -180,7 +180,7 @@ class Counting(Perf):
 class Recording(Perf):
     def test_call_chains_into_code_with_interrupts_off(self):
         with module("nmiprof_load", "percent=50", "section_us=1000", f"cpus={LOAD_CPU}"):
-            self.record("-a", "-g", "-F", "499", seconds=3)
+            self.record("-C", str(LOAD_CPU), "-g", "-F", "499", seconds=2)
             text = self.perf("report", "-i", self.data, "--stdio", "--no-children", "-g", "none",
                              "--percent-limit", "0.5")
             chains = self.chains()

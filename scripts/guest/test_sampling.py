@@ -156,8 +156,8 @@ class InterruptsOff(unittest.TestCase):
 
     def test_where_cpu_clock_is_blind(self):
         with g.module(), g.module("nmiprof_load", "cpus=2", "percent=50", "section_us=20000"):
-            perf = subprocess.Popen(["perf", "record", "-q", "-B", "-e", "cpu-clock", "-F", "997", "-C", "2",
-                                     "-o", "/tmp/perf.data", "sleep", "4"],
+            perf = subprocess.Popen(["perf", "record", "-q", "-B", "-e", "cpu-clock", "-F", "499", "-C", "2",
+                                     "-o", "/tmp/perf.data", "sleep", "3"],
                                     stderr=subprocess.DEVNULL)
             report = record("-F", "997", "-d", "3")
             perf.wait()
