@@ -21,6 +21,8 @@ namespace {
 // next: it is counted as lost and another one is sent.
 constexpr kstd::uint64_t lost_after_ns = 1'000'000'000;
 
+constexpr kstd::uint64_t never = ~kstd::uint64_t{0};
+
 // How long to wait for the last NMIs: twice the time after which one is lost.
 constexpr unsigned int settle_step_us = 100, settle_steps = 20'000;
 
@@ -118,6 +120,36 @@ bool nmi_timer::serve(const irq_context &ctx, nmiprof_cpu &target, u64 now, u64 
 	return true;
 }
 
+// From `first` on along the ring as long as the next one is due, or was served by `self` the
+// last time; once around at most. Returns when those want to be looked after whose own
+// server `self` stands in for, `never`: there are none.
+kstd::uint64_t nmi_timer::serve_ring(const irq_context &ctx, const plan &p, nmiprof_cpu &first,
+				     unsigned int self, u64 now) noexcept
+{
+	// A ring of one without a backup: nobody else can send.
+	const bool alone = first.id == self && !p.helps_only(self);
+	bool stands_in = p.helps_only(self);
+	nmiprof_cpu *target = &first;
+	u64 look = never;
+
+	do {
+		const bool to_self = target->id == self;
+		const u64 slack = to_self && !alone ? p.slack_ns() : 0;
+		const bool served = serve(ctx, *target, now, slack, self);
+		const bool mine = target->due.served_by.get() == self;
+
+		if (!served && !mine)
+			break;
+		if (stands_in && mine)
+			look = kstd::min(look, target->due.next() + p.slack_ns());
+		if (to_self)
+			break;
+		stands_in = true;
+		target = shim_cpu_state(p.serves(target->id));
+	} while (target != &first);
+	return look;
+}
+
 kstd::uint64_t nmi_timer::tick(const irq_context &ctx, unsigned int self, u64 now) noexcept
 {
 	const plan *p = plan_.read(ctx);
@@ -126,34 +158,9 @@ kstd::uint64_t nmi_timer::tick(const irq_context &ctx, unsigned int self, u64 no
 	if (!p || p->serves(self) == plan::nobody || halted_.load_relaxed())
 		return 0;
 
-	// A ring of one without a backup: nobody else can send.
-	const bool alone = p->serves(self) == self && !p->helps_only(self);
-	unsigned int target = p->serves(self);
-	nmiprof_cpu *c = shim_cpu_state(target);
-	const deadline &first = c->due;
-	bool stands_in = p->helps_only(self); // for the sender of `target`
-	u64 look = ~u64{0};
-
-	// On along the ring as long as the next one is due, or was served by this CPU the
-	// last time; once around at most.
-	do {
-		const bool to_self = target == self;
-		const u64 slack = to_self && !alone ? p->slack_ns() : 0;
-		const bool served = serve(ctx, *c, now, slack, self);
-		const bool mine = c->due.served_by.get() == self;
-
-		if (!served && !mine)
-			break;
-		if (stands_in && mine)
-			look = kstd::min(look, c->due.next() + p->slack_ns());
-		if (to_self)
-			break;
-		stands_in = true;
-		target = p->serves(target);
-		c = shim_cpu_state(target);
-	} while (target != p->serves(self));
-
-	u64 own = own_expiry(*p, self, first);
+	nmiprof_cpu &first = *shim_cpu_state(p->serves(self));
+	const u64 look = serve_ring(ctx, *p, first, self, now);
+	u64 own = own_expiry(*p, self, first.due);
 
 	// Somebody else is serving it, or stopping it, at the moment.
 	if (own <= now || own > now + 3 * p->period_ns())

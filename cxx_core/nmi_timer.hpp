@@ -164,6 +164,8 @@ class nmi_timer {
 
       private:
 	static u64 own_expiry(const plan &, unsigned int self, const deadline &first) noexcept;
+	u64 serve_ring(const irq_context &, const plan &, nmiprof_cpu &first, unsigned int self,
+		       u64 now) noexcept;
 	bool serve(const irq_context &, nmiprof_cpu &target, u64 now, u64 slack,
 		   unsigned int self) noexcept;
 	void send(const irq_context &, nmiprof_cpu &target, unsigned int self,
