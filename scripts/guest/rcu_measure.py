@@ -47,35 +47,39 @@ def slab_kib():
 
 
 def protections():
-    """One reader and one writer on a CPU each, both flat out. Three rounds, interleaved."""
+    """One reader and one writer on a CPU each, both flat out. The host's speed changes from
+    second to second: short pieces, each without a writer beside one with it, in turns."""
+    rounds, piece_s, settle_s = 6, 0.8, 0.05
     found = {name: {"alone": [], "with_writer": [], "updates": []} for name in PROTECTIONS}
-    size = 20_000
-    with module(f"persons={size}"):
+    with module():
         persons = Files("persons")
         persons["readers"] = 1
         persons["reclaim"] = "kfree_rcu"
         reader, writer = Files("persons", "reader0"), Files("persons", "writer0")
         # Updates scatter a list in memory, and a scan of it takes longer: age it first.
         writer["interval_us"] = 0
-        wait_for(lambda: persons["updates_by_kfree_rcu"] > 5 * size, 60)
+        wait_for(lambda: persons["updates_by_kfree_rcu"] > 5 * persons["size"], 60)
         writer["interval_us"] = IDLE_US
         reader["interval_us"] = 0
         writer["cpu"] = os.cpu_count() - 1
-        for _ in range(3):
+
+        def piece(of, key):
+            writer["interval_us"] = 0 if key == "with_writer" else IDLE_US
+            time.sleep(settle_s)
+            updates = writer["turns"]
+            of[key].append(reader.rate("turns", piece_s))
+            if key == "with_writer":
+                of["updates"].append((writer["turns"] - updates) / piece_s)
+
+        for turn in range(rounds):
             for name in PROTECTIONS:
                 persons["readers_use"] = name
-                time.sleep(0.2)
-                alone = reader.rate("turns", 1.5)
-                writer["interval_us"] = 0
-                time.sleep(0.2)
-                updates = writer["turns"]
-                both = reader.rate("turns", 1.5)
-                updates = (writer["turns"] - updates) / 1.5
-                writer["interval_us"] = IDLE_US
-                for key, value in (("alone", alone), ("with_writer", both), ("updates", updates)):
-                    found[name][key].append(value)
-                say(f"{name:8} {alone:8.1f} scans/s alone, {both:8.1f} with a writer, "
-                    f"which made {updates:8.0f} updates/s")
+                for key in ("alone", "with_writer")[::1 if turn % 2 else -1]:
+                    piece(found[name], key)
+                if turn % 2:
+                    last = {key: values[-1] for key, values in found[name].items()}
+                    say(f"{name:8} {last['alone']:8.1f} scans/s alone, {last['with_writer']:8.1f} "
+                        f"with a writer, which made {last['updates']:8.0f} updates/s")
     return found
 
 
