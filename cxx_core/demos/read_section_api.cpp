@@ -7,13 +7,13 @@
 extern "C" void read_sections(shim_u64 loops, shim_u32 section_ns) noexcept
 {
 	if (section_ns) {
-		for (shim_u64 i = 0; i < loops; i++) {
+		for (; loops; loops--) {
 			const nmiprof::rcu_read_guard section;
 
 			shim_delay_ns(section_ns);
 		}
 	} else {
-		for (shim_u64 i = 0; i < loops; i++)
+		for (; loops; loops--)
 			const nmiprof::rcu_read_guard section;
 	}
 }

@@ -14,22 +14,21 @@
 
 /*
  * The loops are written out by this macro, so that an empty section is nothing but its
- * beginning and its end. A section that lasts is one that looks at the clock.
+ * beginning and its end. They count down, which takes two instructions a turn, as
+ * kernel/rcu/refscale.c does. A section that lasts is one that looks at the clock.
  */
 /* lint: MACRO_ARG_REUSE: statements, for either loop */
 #define READ_LOOPS(name, begin, end) \
 static void name##_sections(unsigned long loops, unsigned int section_ns) \
 { \
-	unsigned long i; \
-\
 	if (section_ns) { \
-		for (i = 0; i < loops; i++) { \
+		for (; loops; loops--) { \
 			begin; \
 			ndelay(section_ns); \
 			end; \
 		} \
 	} else { \
-		for (i = 0; i < loops; i++) { \
+		for (; loops; loops--) { \
 			begin; \
 			end; \
 		} \
@@ -126,10 +125,9 @@ static DEFINE_SEQLOCK(seqlock);
 
 static void seqlock_sections(unsigned long loops, unsigned int section_ns)
 {
-	unsigned long i;
 	unsigned int seq;
 
-	for (i = 0; i < loops; i++) {
+	for (; loops; loops--) {
 		do {
 			seq = read_seqbegin(&seqlock);
 			if (section_ns)
