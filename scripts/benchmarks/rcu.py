@@ -61,17 +61,18 @@ class Found:
 
 
 def read_side_picture(found, kernel, **where):
-    script, lines = "set logscale y\n", []
+    script, lines, most = "set logscale y\n", [], 1
     for at, (op, by_readers) in enumerate(found.sections().items()):
+        most = max(most, *by_readers)
         script += plot.block(f"of{at}", [(readers, statistics.median(runs), min(runs), max(runs))
                                          for readers, runs in sorted(by_readers.items())])
         color = plot.COLORS[at % len(plot.COLORS)]
         lines += [f"$of{at} using 1:2 with linespoints lw 2 pt {at + 4} lc rgb '{color}' "
                   f"title {plot.text(op)}",
-                  f"$of{at} using 1:2:3:4 with yerrorbars pt 0 lc rgb '{color}' notitle"]
+                  f"$of{at} using 1:2:3:4 with yerrorbars ps 0 lc rgb '{color}' notitle"]
     script += (f"set title {plot.text(f'An empty read section, {kernel}: median and extremes of the runs')}\n"
-               "set xlabel 'readers, one to a CPU'\nset ylabel 'ns'\nset xtics 1\nset xrange [0.8:*]\n"
-               "set offsets 0, 0.3, 0, 0\nset key outside right top\nplot ")
+               "set xlabel 'readers, one to a CPU'\nset ylabel 'ns'\nset xtics 1\n"
+               f"set xrange [0.8:{most + 0.2}]\nset key outside right top\nplot ")
     return plot.draw(f"rcu-read-side-{kernel}", script + ", ".join(lines) + "\n", (900, 460), **where)
 
 
@@ -80,7 +81,7 @@ def grace_period_picture(found, kernel, **where):
     buckets = sorted({us for of in ways.values() for us, _ in of["histogram"]})
     rows = []
     for us in buckets:
-        rows.append((f"{us / 1000:g}", *(100 * dict(map(tuple, ways[way]["histogram"])).get(us, 0)
+        rows.append((f"{us / 1000:.2g}", *(100 * dict(map(tuple, ways[way]["histogram"])).get(us, 0)
                                          / sum(n for _, n in ways[way]["histogram"]) for way in WAYS)))
     script = plot.block("h", rows)
     script += (f"set title {plot.text(f'From replacing to freeing, {kernel}')}\n"
