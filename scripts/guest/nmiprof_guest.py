@@ -5,6 +5,7 @@ import contextlib
 import errno
 import os
 import re
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -155,6 +156,21 @@ def busy(seconds=None):
     finally:
         worker.kill()
         worker.wait()
+
+
+def hold_switch_hooks():
+    """perf's hooks in the scheduler are switched on and off by patching its code when the
+    first task is watched and the last one no more. QEMU sometimes executes what was there
+    a moment before ("Oops: int3"): with one task watched all the time they stay on.
+    Returns what ends that."""
+    watcher = subprocess.Popen(["perf", "stat", "-e", "dummy", "-p", str(os.getpid())],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+
+    def end():
+        watcher.send_signal(signal.SIGINT)
+        watcher.wait()
+    return end
 
 
 def errno_name(number):

@@ -1,115 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Every allocation of the module fails once: a clean error, all as before, no leak.
-
-For a kernel with FAULT_INJECTION and DEBUG_KMEMLEAK (scripts/test-kernel's plain ones),
-booted with kmemleak=on. /proc/PID/fail-nth makes the n-th allocation of a task fail
-(Documentation/fault-injection in the kernel); n counts up until an operation is through
-with fewer than n.
-"""
+"""Every allocation of the module fails once: a clean error, all as before, no leak."""
 
 import contextlib
-import ctypes
 import os
-import time
 import unittest
 from pathlib import Path
 
 import nmiprof_guest as g
-
-INJECTION = Path("/sys/kernel/debug")
-KMEMLEAK = INJECTION / "kmemleak"
-SYS_FINIT_MODULE, SYS_DELETE_MODULE = 313, 176
-MOST = 3000         # allocations that an operation may take, as a limit to this test
-libc = ctypes.CDLL(None, use_errno=True)
+from fault_injection import Case, finit_module, ids, writing
 
 
-def syscall(number, *arguments):
-    """0, or the errno."""
-    return ctypes.get_errno() if libc.syscall(number, *arguments) < 0 else 0
-
-
-def set_up_injection():
-    for kind in ("failslab", "fail_page_alloc"):
-        (INJECTION / kind / "verbose").write_text("0")
-        (INJECTION / kind / "ignore-gfp-wait").write_text("N")
-    (INJECTION / "fail_page_alloc/ignore-gfp-highmem").write_text("N")
-    (INJECTION / "fail_page_alloc/min-order").write_text("0")
-
-
-def ids(name):
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(FileNotFoundError):
-            if Path("/proc", pid, "comm").read_text().strip() == name:
-                found.append(pid)
-    return found
-
-
-class FailNth:
-    """Makes allocations of this task fail, by its file fail-nth."""
-
-    def __init__(self):
-        self.fd = os.open("/proc/self/fail-nth", os.O_RDWR)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        os.close(self.fd)
-
-    def during(self, n, operation):
-        """(operation's errno, whether an allocation failed)"""
-        text = str(n).encode()
-        os.pwrite(self.fd, text, 0)
-        result = operation()
-        left = int(os.pread(self.fd, 32, 0).split(b"\0")[0])
-        os.pwrite(self.fd, b"0", 0)
-        return result, left == 0
-
-
-@unittest.skipUnless((INJECTION / "failslab").exists() and KMEMLEAK.exists(),
-                     "the kernel injects no faults or looks for no leaks")
-class Allocations(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        set_up_injection()
-
-    def setUp(self):
-        KMEMLEAK.write_text("clear")
-
-    def leaks(self):
-        """What kmemleak finds; an object has to be some seconds old."""
-        for _ in range(2):
-            time.sleep(5.5)
-            KMEMLEAK.write_text("scan")
-        return KMEMLEAK.read_text()
-
-    def each_fails_once(self, operation, *, undo, check):
-        """Run `operation` until none of its allocations is left to fail. How many there
-        were, and how many of them made it fail: the kernel can do without some, as with
-        pages by the dozen, which it then takes one by one.
-
-        undo: after it has succeeded. check: after it has failed, that nothing changed.
-        """
-        shown, refused = time.monotonic(), 0
-        with FailNth() as fail:
-            for n in range(1, MOST):
-                if time.monotonic() > shown + 20:
-                    shown = time.monotonic()
-                    print(f"# {self.id()}: allocation {n}", flush=True)
-                result, failed = fail.during(n, operation)
-                if not failed:
-                    self.assertEqual(result, 0, f"without a failed allocation, n = {n}")
-                    undo()
-                    return n - 1, refused
-                if result == 0:
-                    undo()
-                else:
-                    refused += 1
-                    self.assertEqual(g.errno_name(result), "ENOMEM", f"allocation {n}")
-                    check(n)
-        self.fail(f"still not through after {MOST} allocations")
-
+class Allocations(Case):
     def test_loading(self):
         # Small in all respects: each page is an allocation.
         g.run("strip", "-g", "-o", "/tmp/nmiprof.ko", g.HERE / "nmiprof.ko")
@@ -121,8 +22,8 @@ class Allocations(unittest.TestCase):
             self.assertFalse(g.DEBUGFS.exists(), n)
 
         count, refused = self.each_fails_once(
-            lambda: syscall(SYS_FINIT_MODULE, image, b"enable=1 rate_hz=5000 granularity=65536", 0),
-            undo=lambda: g.unload(), check=check)
+            lambda: finit_module(image, "enable=1 rate_hz=5000 granularity=65536"),
+            undo=g.unload, check=check)
         os.close(image)
         print(f"# loading: {count} allocations failed in turn, {refused} times it was refused")
         self.assertGreater(refused, 50)
@@ -135,19 +36,12 @@ class Allocations(unittest.TestCase):
             fd = os.open(g.SYSFS / name, os.O_WRONLY)
             data = value.encode()
 
-            def operation():
-                try:
-                    os.write(fd, data)
-                    return 0
-                except OSError as error:
-                    return error.errno
-
             def check(n):
                 self.assertEqual(g.settings(), before, f"{name}, allocation {n}")
                 self.assertEqual(g.imbalances(g.ledger()), [], f"{name}, allocation {n}")
 
             count, refused = self.each_fails_once(
-                operation, undo=lambda: g.write(name, default), check=check)
+                lambda: writing(fd, data), undo=lambda: g.write(name, default), check=check)
             os.close(fd)
             print(f"# {name} {value}{', sampling' * sampling}: {count} allocations failed in turn, "
                   f"{refused} times it was refused")

@@ -13,7 +13,8 @@ import time
 import unittest
 from pathlib import Path
 
-from nmiprof_guest import NR_CPUS, imbalances, ledger, load, online, unload, wait_for, write
+from nmiprof_guest import (
+    NR_CPUS, hold_switch_hooks, imbalances, ledger, load, online, unload, wait_for, write)
 
 ROUNDS = int(os.environ.get("ROUNDS", "20"))
 SEED = int(os.environ.get("SEED", random.randrange(1 << 32)))
@@ -39,22 +40,12 @@ class Mixes(unittest.TestCase):
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                 stderr=subprocess.DEVNULL)
 
-    def hold_switch_hooks(self):
-        """perf's hooks in the scheduler are switched on and off by patching its code when the
-        first task is watched and the last one no more. QEMU sometimes executes what was there
-        a moment before ("Oops: int3"): with one task watched all the time they stay on."""
-        watcher = subprocess.Popen(["perf", "stat", "-e", "dummy", "-p", str(os.getpid())],
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL)
-        self.addCleanup(watcher.wait)
-        self.addCleanup(watcher.send_signal, signal.SIGINT)
-
     def test_random_mixes(self):
         print(f"# SEED={SEED} ROUNDS={ROUNDS}", flush=True)
         pick = random.Random(SEED)
         load("nmiprof", "enable=1", "rate_hz=499")
         self.addCleanup(unload)
-        self.hold_switch_hooks()
+        self.addCleanup(hold_switch_hooks())
         with tempfile.TemporaryDirectory() as scratch:
             for round_ in range(ROUNDS):
                 sessions = [self.session(pick, scratch, n) for n in range(pick.choice((1, 2, 3)))]
