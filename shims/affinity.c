@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -23,7 +24,10 @@ void shim_affinity_restore(struct shim_affinity *kept)
 	struct cpumask *cpus = (struct cpumask *)kept;
 
 	shim_check(may_sleep);
+	/* No CPU goes meanwhile: bound to one that goes, PREEMPT_RT's migrate_enable() warns. */
+	cpus_read_lock();
 	set_cpus_allowed_ptr(current, cpus);
+	cpus_read_unlock();
 	kfree(cpus);
 }
 

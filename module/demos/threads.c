@@ -14,13 +14,21 @@
 
 #include "experiment.h"
 
-/* It may have been moved when its CPU went offline, and that may be back. */
+/*
+ * It may have been moved when its CPU went offline, and that may be back. While a CPU is on
+ * its way offline a thread cannot be bound to it and stays where it is, which PREEMPT_RT's
+ * migrate_enable() warns of: so no CPU goes meanwhile.
+ */
 static void stay_on_cpu(struct demo_thread *thread)
 {
 	unsigned int cpu = READ_ONCE(thread->cpu);
 
-	if (raw_smp_processor_id() != cpu && cpu_online(cpu))
+	if (raw_smp_processor_id() == cpu || !cpu_online(cpu))
+		return;
+	cpus_read_lock();
+	if (cpu_online(cpu))
 		set_cpus_allowed_ptr(current, cpumask_of(cpu));
+	cpus_read_unlock();
 }
 
 /*
@@ -98,8 +106,6 @@ static int thread_start(struct demo_thread *thread)
 	thread->window_turns = 0;
 	thread->turns_per_ks = 0;
 	spin_unlock(&thread->lock);
-	/* Its CPU may be offline just now: it runs elsewhere meanwhile. */
-	set_cpus_allowed_ptr(task, cpumask_of(thread->cpu));
 	get_task_struct(task);
 	thread->task = task;
 	wake_up_process(task);
