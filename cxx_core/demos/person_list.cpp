@@ -253,11 +253,11 @@ bool person_list::look(uint64_t num, traits &copy) const noexcept
 
 // Readers
 
-// Not inlined, and begun on a boundary: what readers under different locks are compared
-// by must be the same instructions, not copies one of which lies across two pages.
+// Not inlined: what readers under different locks are compared by must be the same
+// instructions, not copies one of which may lie across two pages.
 template <class Contest>
-[[gnu::noinline, gnu::aligned(512)]] outcome
-person_list::walk(const rcu_read &section, const kstd::atomic<uint32_t> &stopping) const noexcept
+[[gnu::noinline]] outcome person_list::walk(const rcu_read &section,
+					    const kstd::atomic<uint32_t> &stopping) const noexcept
 {
 	outcome seen;
 
