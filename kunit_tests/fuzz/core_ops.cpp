@@ -134,7 +134,7 @@ class sequence : public core_test {
 	std::array<char, 8> places_ = {};
 	std::array<u64, most_cpus> delivered_ = {}; // to perf
 	unsigned int foreign_in_sends_ = 0, foreign_before_nmis_ = 0, nmis_in_grace_periods_ = 0;
-	std::array<bool, most_cpus> foreign_since_send_ = {};
+	std::array<u64, most_cpus> foreign_since_idle_ = {}; // idle: none of ours under way
 	std::array<u64, most_cpus> user_ticks_ = {}, idle_ticks_ = {};
 	std::array<u64, most_cpus> unowned_ = {}; // NMIs that the kernel must report
 	std::array<u64, most_cpus> overdue_ = {}; // of ours, that it may
@@ -234,10 +234,12 @@ void sequence::hook()
 {
 	m().on_send = [this](unsigned int cpu) {
 		EXPECT_FALSE(halted_) << "sent after a panic";
-		// Only an NMI of somebody else's can have used up the flag.
-		EXPECT_TRUE(!cpu_of(cpu).in_flight || foreign_since_send_[cpu])
+		// Only an NMI of somebody else's can have used up the flag, each one once; from
+		// then on each of ours uses up that of the next, until none is under way.
+		EXPECT_LE(cpu_of(cpu).in_flight, foreign_since_idle_[cpu])
 			<< "two of ours under way";
-		foreign_since_send_[cpu] = false;
+		if (!cpu_of(cpu).in_flight)
+			foreign_since_idle_[cpu] = 0;
 		if (foreign_in_sends_) {
 			foreign_in_sends_--;
 			foreign(cpu, foreign_in_sends_ & 1);
@@ -269,7 +271,7 @@ void sequence::hook()
 
 void sequence::foreign(unsigned int cpu, bool owned)
 {
-	foreign_since_send_[cpu] = true;
+	foreign_since_idle_[cpu]++;
 	unowned_[cpu] += !owned;
 	m().foreign_nmi(cpu, owned);
 }
@@ -598,7 +600,7 @@ void sequence::overflow(unsigned int cpu)
 {
 	if (!cpu_of(cpu).online)
 		return;
-	foreign_since_send_[cpu] = true;
+	foreign_since_idle_[cpu]++;
 	for (const auto &[event, made] : m().counters)
 		if (made.started && made.cpu == cpu) {
 			user_ticks_[cpu]++; // at most
@@ -763,7 +765,7 @@ void sequence::reload()
 	for (sim::cpu &c : m().cpus)
 		c.unknown_ours = c.unknown_foreign = c.doubled = 0;
 	unowned_ = overdue_ = user_ticks_ = idle_ticks_ = delivered_ = {};
-	foreign_since_send_ = {};
+	foreign_since_idle_ = {};
 	suspended_ = halted_ = false;
 	handed_out_ = 0;
 	hook();
