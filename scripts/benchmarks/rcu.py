@@ -17,7 +17,7 @@ HELP = "rcu_demo.ko: readers beside a writer, ways to reclaim, cost of an update
 SCRIPT, BESIDE = "rcu_measure.py", ("rcu_demo_guest.py", "nmiprof_guest.py")
 WAYS = ("synchronize_rcu", "call_rcu", "kfree_rcu")
 PROTECTIONS = ("rcu", "rwlock", "spinlock")
-BY_TIME = ("protections", "ways", "read-side", "readers", "buffer", "waits")
+BY_TIME = ("protections", "lists", "ways", "read-side", "readers", "buffer", "waits")
 COUNTED = ("sizes", "instructions")         # on one CPU, in instructions
 READERS = {"pid_table": "PID table, lookups/s", "ip_options": "IP options, packets/s",
            "typesafe": "Type-safe memory, reads/s"}
@@ -29,10 +29,10 @@ class Found:
     def __init__(self, folder):
         self.of = {file.stem: json.loads(file.read_text()) for file in Path(folder).glob("*.json")}
 
-    def scans(self, protection):
+    def scans(self, protection, size=None):
         """(scans/s without a writer, with one, its updates/s), medians; quartiles of the
-        pairs' ratios."""
-        of = self.of["protections"][protection]
+        pairs' ratios. In the list of the default size if no other is given."""
+        of = (self.of["lists"][size] if size else self.of["protections"])[protection]
         ratios = [b / a for a, b in zip(of["alone"], of["with_writer"])]
         return (*(statistics.median(of[key]) for key in ("alone", "with_writer", "updates")),
                 statistics.quantiles(ratios, n=4))
@@ -135,18 +135,25 @@ def measure_kernel(args, kernel, result):
         return Found(Path(folder, "out"))
 
 
+def rows_of_scans(result, protection, where, seen):
+    result.row(f"Under {protection}{where}: scans/s of a reader alone, beside a writer flat out; "
+               "updates/s of that writer",
+               [f"{alone:.0f}, {both:.0f}; {updates:.0f}" for alone, both, updates, _ in seen])
+    must = protection == "rcu"
+    result.row(f"... ratio, {protection}{where}: median of the pairs (quartiles)",
+               [f"{median:.2f} ({low:.2f} to {high:.2f})" for *_, (low, median, high) in seen],
+               ">= 0.85" if must else "",
+               [median >= 0.85 for *_, (_, median, _) in seen] if must else None)
+
+
 def measure(args, result):
     found = measure_kernel(args, result)
     for protection in PROTECTIONS:
-        seen = [of.scans(protection) for of in found]
-        result.row(f"Under {protection}: scans/s of a reader alone, beside a writer flat out; "
-                   "updates/s of that writer",
-                   [f"{alone:.0f}, {both:.0f}; {updates:.0f}" for alone, both, updates, _ in seen])
-        must = protection == "rcu"
-        result.row(f"... ratio, {protection}: median of the pairs (quartiles)",
-                   [f"{median:.2f} ({low:.2f} to {high:.2f})" for *_, (low, median, high) in seen],
-                   ">= 0.85" if must else "",
-                   [median >= 0.85 for *_, (_, median, _) in seen] if must else None)
+        rows_of_scans(result, protection, "", [of.scans(protection) for of in found])
+    for size in found[0].of["lists"]:
+        for protection in found[0].of["lists"][size]:
+            rows_of_scans(result, protection, f", {size} persons",
+                          [of.scans(protection, size) for of in found])
     for way in WAYS:
         result.row(f"Updates/s of one writer, {way}", [f"{of.updates(way):.0f}" for of in found])
     for way in WAYS[1:]:

@@ -4,6 +4,7 @@
 at the end all figures as JSON in out/PART.json.
 
   protections  scans/s of one reader without and with a writer flat out, under each lock
+  lists        the same in shorter lists, which fit the processor's caches
   ways         updates/s, what waits to be freed and memory, by the way of reclaiming
   sizes        cost of an update in lists of 1000 to a million
   read-side    cost of a read section by what protects it, for 1 to all CPUs
@@ -46,12 +47,13 @@ def slab_kib():
                 if line.startswith("Slab:"))
 
 
-def protections():
-    """One reader and one writer on a CPU each, both flat out. The host's speed changes from
-    second to second: short pieces, each without a writer beside one with it, in turns."""
+def contended(size, names):
+    """One reader and one writer on a CPU each, both flat out, in a list of `size`. The host's
+    speed changes from second to second: short pieces, each without a writer beside one with
+    it, in turns."""
     rounds, piece_s, settle_s = 6, 0.8, 0.05
-    found = {name: {"alone": [], "with_writer": [], "updates": []} for name in PROTECTIONS}
-    with module():
+    found = {name: {"alone": [], "with_writer": [], "updates": []} for name in names}
+    with module(f"persons={size}"):
         persons = Files("persons")
         persons["readers"] = 1
         persons["reclaim"] = "kfree_rcu"
@@ -72,7 +74,7 @@ def protections():
                 of["updates"].append((writer["turns"] - updates) / piece_s)
 
         for turn in range(rounds):
-            for name in PROTECTIONS:
+            for name in names:
                 persons["readers_use"] = name
                 for key in ("alone", "with_writer")[::1 if turn % 2 else -1]:
                     piece(found[name], key)
@@ -80,6 +82,18 @@ def protections():
                     last = {key: values[-1] for key, values in found[name].items()}
                     say(f"{name:8} {last['alone']:8.1f} scans/s alone, {last['with_writer']:8.1f} "
                         f"with a writer, which made {last['updates']:8.0f} updates/s")
+    return found
+
+
+def protections():
+    return contended(100_000, PROTECTIONS)
+
+
+def lists():
+    found = {}
+    for size in (1000, 5000, 20_000):
+        say(f"-- a list of {size}")
+        found[size] = contended(size, ("rcu", "spinlock"))
     return found
 
 
@@ -265,9 +279,9 @@ def refscale():
     return found
 
 
-PARTS = {"protections": protections, "ways": ways, "sizes": sizes, "read-side": read_side,
-         "readers": readers, "buffer": buffer, "waits": waits, "instructions": instructions,
-         "refscale": refscale}
+PARTS = {"protections": protections, "lists": lists, "ways": ways, "sizes": sizes,
+         "read-side": read_side, "readers": readers, "buffer": buffer, "waits": waits,
+         "instructions": instructions, "refscale": refscale}
 
 
 def main():
