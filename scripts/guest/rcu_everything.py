@@ -387,9 +387,11 @@ class Everything:
     def check_log(self):
         """New lines of ours; reports of the kernel are complained about."""
         lines = self.log.lines()
-        for line in lines:
-            if re.search(rf"{g.REPORT}|KASAN|KCSAN", line):
-                self.complain("reports", line)
+        reports = [at for at, line in enumerate(lines) if re.search(rf"{g.REPORT}|KASAN|KCSAN", line)]
+        if reports:
+            time.sleep(1)       # until it is written
+            lines += self.log.lines()
+            self.complain("reports", "\n".join(lines[reports[0]:][:100]))
         return [line for line in lines if line.startswith("rcu_demo: ")]
 
     def reload(self):
