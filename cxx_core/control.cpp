@@ -20,13 +20,6 @@ kstd::uint64_t period_of(const settings &s) noexcept
 	return ns_per_second / s.rate_hz;
 }
 
-void tell_if_alone(const plan &p) noexcept
-{
-	if (p.sampled() == 1 && !p.has_backup())
-		shim_log_notice(
-			"one CPU: it is sampled from its own timer interrupt, blind to code that runs with interrupts off");
-}
-
 // CPUs for which there must be memory.
 unsigned int count_present(const settings &s) noexcept
 {
@@ -75,19 +68,19 @@ result<geometry> control::validate(const settings &s) const noexcept
 		return errc::invalid;
 	}
 
-	auto shape = choose_geometry(text_start_, text_end_, count_present(s), s.bytes_per_bin,
-				     s.how, limits_);
+	const unsigned int cpus = count_present(s);
+	auto shape = choose_geometry(text_start_, text_end_, cpus, s.bytes_per_bin, s.how, limits_);
 
 	if (shape.error() == errc::invalid)
 		shim_log_refused("granularity %lu: must be 0 or a power of two", s.bytes_per_bin);
 	else if (!shape && s.bytes_per_bin)
 		shim_log_refused(
 			"granularity %lu: must be %u to %u, and the buffers of %u CPUs must fit into %lu MiB",
-			s.bytes_per_bin, 1u << min_shift, 1u << max_shift, count_present(s),
-			limits_.total >> 20);
+			s.bytes_per_bin, 1u << min_shift, 1u << max_shift, cpus,
+			limits_.of(cpus) >> 20);
 	else if (!shape)
-		shim_log_refused("buffers of %u CPUs do not fit into %lu MiB", count_present(s),
-				 limits_.total >> 20);
+		shim_log_refused("buffers of %u CPUs do not fit into %lu MiB", cpus,
+				 limits_.of(cpus) >> 20);
 	return shape;
 }
 
@@ -146,9 +139,21 @@ result<void> control::replan(const update_lock &lock, const may_sleep &sleep,
 		if (!fresh)
 			return errc::no_memory;
 	}
+	follow(lock, sleep, fresh);
+	return {};
+}
+
+// The timers go by `fresh` (null: they stop), which has all that is wanted now.
+void control::follow(const update_lock &lock, const may_sleep &sleep, plan *fresh) noexcept
+{
+	const bool alone = fresh && fresh->sampled() == 1 && !fresh->has_backup();
+
+	if (alone && !alone_)
+		shim_log_notice(
+			"one CPU: it is sampled from its own timer interrupt, blind to code that runs with interrupts off");
+	alone_ = alone;
 	the_timer.follow(lock, sleep, fresh);
 	planned_ns_ = the_perf_events.shortest(lock);
-	return {};
 }
 
 // Makes all that `s` needs, then lets it take effect. Sampling is on afterwards.
@@ -218,18 +223,17 @@ result<void> control::run(const update_lock &lock, const may_sleep &sleep, const
 		the_profile.start(lock);
 	on_ = true;
 	set_profiled(timed(s), true);
-	if (timed(s))
-		tell_if_alone(*fresh_plan);
 	if (suspended_)
 		counters::destroy(sleep, kstd::exchange<counters *>(fresh_counters, nullptr));
 	counters::destroy(sleep, kstd::exchange(counters_, fresh_counters));
 	if (counters_)
 		counters_->start(sleep);
-	if (suspended_)
+	if (suspended_) {
 		plan::destroy(sleep, fresh_plan);
-	else
-		the_timer.follow(lock, sleep, fresh_plan);
-	planned_ns_ = the_perf_events.shortest(lock);
+		planned_ns_ = the_perf_events.shortest(lock);
+	} else {
+		follow(lock, sleep, fresh_plan);
+	}
 	set_profiled(timed(s), false);
 	return {};
 }

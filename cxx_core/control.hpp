@@ -121,6 +121,7 @@ class control {
 	void set_profiled(const settings *s, bool changing) noexcept;
 	kstd::result<void> replan(const update_lock &, const may_sleep &,
 				  unsigned int without) noexcept;
+	void follow(const update_lock &, const may_sleep &, plan *fresh) noexcept;
 	kstd::result<void> run(const update_lock &, const may_sleep &, const settings &s,
 			       const geometry &shape) noexcept;
 
@@ -132,6 +133,7 @@ class control {
 	kstd::uint64_t planned_ns_ = 0; // the events' shortest period in the plan, 0: none
 	counters *counters_ = nullptr; // while on_ and from a PMU
 	bool on_ = false;
+	bool alone_ = false; // nobody sends to the only CPU, and the log has said so
 	bool suspended_ = false;
 };
 

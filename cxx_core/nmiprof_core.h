@@ -82,7 +82,10 @@ int nmiprof_core_configure(const struct nmiprof_settings *settings,
 /* The settings; @cpus points to the core's own mask of nr_cpu_ids bits at least. */
 void nmiprof_core_settings(struct nmiprof_settings *out) SHIM_NOEXCEPT;
 
-/* Start and stop sampling; to do it twice is no error. CPUs held. Errors as above. */
+/*
+ * Start and stop sampling; to do it twice is no error. CPUs held. Errors as above; -ENOSPC,
+ * -EEXIST: the handler registry is full, or has another "profile".
+ */
 int nmiprof_core_enable(void) SHIM_NOEXCEPT;
 void nmiprof_core_disable(void) SHIM_NOEXCEPT;
 int nmiprof_core_enabled(void) SHIM_NOEXCEPT;
@@ -105,7 +108,7 @@ void nmiprof_core_halt(void) SHIM_NOEXCEPT;
 const char *nmiprof_core_term_name(unsigned int term) SHIM_NOEXCEPT;
 unsigned int nmiprof_core_terms(void) SHIM_NOEXCEPT;
 int nmiprof_core_ledger(unsigned int cpu, shim_u64 *out) SHIM_NOEXCEPT;
-/* Samples whose bins were given up undrained, by a change of granularity or layout. */
+/* Samples whose bins were given up undrained, as the buffer changed its shape. */
 shim_u64 nmiprof_core_discarded(void) SHIM_NOEXCEPT;
 /* Bytes of the live buffer, and its bytes per bin. 0: none. */
 shim_u64 nmiprof_core_buffer_bytes(void) SHIM_NOEXCEPT;
@@ -149,7 +152,7 @@ int nmiprof_core_request(unsigned int self, unsigned int cpu) SHIM_NOEXCEPT;
 /*
  * perf events. open: perf's samples are taken, every @period_ns at the shortest, when the
  * event is started somewhere. @flags: enum nmiprof_event_flags. -ERANGE, -ENOSPC,
- * -ENOMEM. inherit: a copy of @of, which lives longer. -ENOMEM. period: another one.
+ * -EEXIST, -ENOMEM. inherit: a copy of @of, which lives longer. -ENOMEM. period: another one.
  * -ERANGE. close: of one that is not started.
  *
  * The last three take no lock. After open, close and period changes() lets the timers

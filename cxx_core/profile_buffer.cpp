@@ -21,8 +21,7 @@ bool fits(const geometry &g, uint64_t cpus, const memory_limits &limits) noexcep
 	const uint64_t buffer =
 		cpus * sizeof(slab) + (g.how == layout::shared ? 1 : cpus) * g.bins_bytes();
 
-	return 2 * buffer + report::bytes(g, cpus) <=
-	       kstd::min(cpus * limits.per_cpu, limits.total);
+	return 2 * buffer + report::bytes(g, cpus) <= limits.of(cpus);
 }
 
 geometry shape_of(uint64_t start, uint64_t end, kstd::uint32_t shift, layout how) noexcept

@@ -26,6 +26,11 @@ struct geometry {
 struct memory_limits {
 	kstd::uint64_t per_cpu;
 	kstd::uint64_t total;
+
+	kstd::uint64_t of(kstd::uint64_t cpus) const noexcept
+	{
+		return kstd::min(cpus * per_cpu, total);
+	}
 };
 
 inline constexpr kstd::uint32_t min_shift = 2, max_shift = 16; // 4 bytes to 64 KiB per bin

@@ -5,7 +5,10 @@
 
 struct kobject;
 
-/* settings.c: rate_hz, cpus, granularity, layout, as parameters and in sysfs */
+/*
+ * settings.c: rate_hz, cpus, granularity, layout, source, as parameters and in sysfs; there
+ * enable and perf_budget_percent as well
+ */
 int nmiprof_settings_from_parameters(void);
 int nmiprof_settings_add(struct kobject *parent);
 void nmiprof_settings_remove(struct kobject *parent);

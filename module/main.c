@@ -162,4 +162,5 @@ module_init(nmiprof_init);
 module_exit(nmiprof_exit);
 
 MODULE_DESCRIPTION("Sampling profiler by NMI, without a PMU");
+MODULE_VERSION("0.1.0");
 MODULE_LICENSE("GPL");

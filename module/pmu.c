@@ -40,8 +40,8 @@ static shim_u64 counting_period(void)
 	return NSEC_PER_SEC / s.rate_hz;
 }
 
-/* kernel.perf_event_max_sample_rate when the last event was opened. */
-static shim_u64 max_rate;
+/* When the last event was opened: kernel.perf_event_max_sample_rate, counting_period(). */
+static shim_u64 max_rate, user_period;
 
 /* perf itself holds -F to the limit, but not -c. */
 static int check_rate(shim_u64 period_ns)
@@ -53,6 +53,21 @@ static int check_rate(shim_u64 period_ns)
 	shim_log_refused("perf: period of %lu ns: kernel.perf_event_max_sample_rate is %lu",
 			 period_ns, max);
 	return -EINVAL;
+}
+
+/* Each event makes the timers of all CPUs run that fast. */
+static bool too_fast_for_user(shim_u64 period_ns, shim_u64 slow)
+{
+	return period_ns < slow && !perfmon_capable();
+}
+
+static int check_user(shim_u64 period_ns, shim_u64 slow)
+{
+	if (!too_fast_for_user(period_ns, slow))
+		return 0;
+	shim_log_refused("perf: period of %lu ns: without CAP_PERFMON at least %lu", period_ns,
+			 slow);
+	return -EACCES;
 }
 
 /*
@@ -89,15 +104,12 @@ static int open(struct perf_event *event, struct nmiprof_event **opened)
 		period_ns = NSEC_PER_SEC / attr->sample_freq;
 	else
 		period_ns = attr->sample_period;
-	/* Each event makes the timers of all CPUs run that fast. */
-	if (!perfmon_capable() && period_ns < slow) {
-		if (!attr->freq) {
-			shim_log_refused("perf: period of %lu ns: without CAP_PERFMON at least %lu",
-					 period_ns, slow);
-			return -EACCES;
-		}
+	if (attr->freq && too_fast_for_user(period_ns, slow))
 		period_ns = slow;
-	}
+	err = check_user(period_ns, slow);
+	if (err)
+		return err;
+	WRITE_ONCE(user_period, slow);
 	WRITE_ONCE(max_rate, shim_perf_max_sample_rate());
 	err = is_sampling_event(event) ? check_rate(period_ns) : 0;
 	err = err ?: nmiprof_core_event_open(event, period_ns, flags_of(attr), opened);
@@ -145,7 +157,7 @@ static int event_init(struct perf_event *event)
 
 static int event_check_period(struct perf_event *event, u64 period_ns)
 {
-	int err = check_rate(period_ns) ?:
+	int err = check_rate(period_ns) ?: check_user(period_ns, READ_ONCE(user_period)) ?:
 		  nmiprof_core_event_period(core_event(event), period_ns);
 
 	if (!err)

@@ -36,7 +36,7 @@ DEFINE_EVENT(handler, handler_replaced,
 DEFINE_EVENT(handler, handler_unregistered,
 	TP_PROTO(unsigned int number, const char *name), TP_ARGS(number, name));
 
-/* A drain, or a change of granularity or layout. 0 bytes: there was, or is, none. */
+/* A drain, or a change of the buffer's shape. 0 bytes: there was, or is, none. */
 TRACE_EVENT(buffer_swapped,
 	TP_PROTO(u64 old_bytes, u64 new_bytes, u64 grace_period_ns),
 	TP_ARGS(old_bytes, new_bytes, grace_period_ns),

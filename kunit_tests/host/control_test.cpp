@@ -346,6 +346,13 @@ TEST_F(control_test, one_cpu_is_told_that_it_is_blind)
 	ASSERT_EQ(set_cpus({1}), 0);
 	ASSERT_EQ(enable(), 0);
 	EXPECT_TRUE(m().notices.empty()) << "CPU 0 is the backup";
+	ASSERT_EQ(offline(0), 0);
+	EXPECT_EQ(m().notices.size(), 1u) << "now it is alone";
+	ASSERT_EQ(set_rate(500), 0);
+	EXPECT_EQ(m().notices.size(), 1u) << "once";
+	ASSERT_EQ(online(0), 0);
+	ASSERT_EQ(offline(0), 0);
+	EXPECT_EQ(m().notices.size(), 2u) << "and again";
 }
 
 TEST_F(control_test, all_chosen_cpus_offline)

@@ -95,6 +95,18 @@ TEST_F(perf_events_test, an_event_samples_the_cpu_where_it_is_active_and_no_othe
 	close(e);
 }
 
+TEST_F(perf_events_test, on_the_only_cpu_the_log_says_that_it_is_blind)
+{
+	boot(1);
+	nmiprof_event *e = open(1000);
+
+	ASSERT_EQ(m().notices.size(), 1u);
+	EXPECT_NE(m().notices[0].find("blind"), std::string::npos);
+	close(open(2000));
+	EXPECT_EQ(m().notices.size(), 1u);
+	close(e);
+}
+
 TEST_F(perf_events_test, nothing_runs_before_the_first_event_and_after_the_last)
 {
 	m().run(second);

@@ -37,7 +37,7 @@ static void name##_sections(unsigned long loops, unsigned int section_ns) \
 
 READ_LOOPS(bare, barrier(), barrier())
 
-/* RCU: in C, and the same section typed in C++. The writer publishes and waits. */
+/* RCU: in C, and the same section typed in C++. The writer publishes and hands over. */
 
 struct object {
 	struct rcu_head head;

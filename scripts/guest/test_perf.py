@@ -448,6 +448,11 @@ class Limits(Perf):
         self.assertTrue(wait_for(lambda: delivered() - before > 200))
         with self.assertRaises(OSError):
             fcntl.ioctl(fd, SET_PERIOD, (1000).to_bytes(8, "little"))
+        self.addCleanup(os.seteuid, 0)
+        os.seteuid(65534)       # without CAP_PERFMON
+        fcntl.ioctl(fd, SET_PERIOD, (2_000_000).to_bytes(8, "little"))
+        with self.assertRaises(OSError):
+            fcntl.ioctl(fd, SET_PERIOD, (500_000).to_bytes(8, "little"))
 
     def test_bad_events(self):
         for event in ("nmi_timer/irqs_off=2/", "nmi_timer/nothing/", "nmi_timer/config=0x2/",

@@ -8,8 +8,9 @@ symbols    names for addresses
 functions  samples of bins turned into samples of functions
 datafile   the file that record writes and report reads
 sampling   switching the module on, and back to what it was
+stacks     call chains, of perf script's text or folded
 output     tables, JSON and folded stacks
-record, report, top, status    the verbs
+record, report, top, status, flamegraph, irqsoff    the verbs
 cli        the command line
 """
 

@@ -15,10 +15,6 @@ class Failure(Exception):
         return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
 
 
-class Busy(Failure):
-    """Another program holds the drain file open."""
-
-
 class UsageError(Failure):
     """The command line makes no sense."""
     exit_code = 2

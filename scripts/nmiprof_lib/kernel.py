@@ -4,9 +4,8 @@
 import errno
 import os
 import re
-import time
 
-from .errors import Busy, Failure
+from .errors import Failure
 from .ledger import Ledger
 
 SYSFS = "/sys/kernel/nmiprof"
@@ -116,30 +115,24 @@ class Kernel:
             # The CPUs have directories of their own in the same place.
             numbers = sorted((int(match[1]) for entry in os.listdir(top)
                               if (match := re.fullmatch(r"cpu(\d+)", entry))))
-            return Ledger(row(top), {str(n): row(f"{top}/cpu{n}") for n in numbers})
+            cpus = {str(n): row(f"{top}/cpu{n}") for n in numbers}
+            # The buffer's files stand beside the ledger's terms, which each CPU has as well.
+            terms = set().union(*cpus.values())
+            return Ledger({name: value for name, value in row(top).items() if name in terms}, cpus)
         except OSError as error:
             raise self._explain("read", error.filename or top, error) from None
         except ValueError:
             raise Failure(f"{top}: a file there does not hold a number") from None
 
-    def drain(self, wait=5.0):
-        """Take everything counted since the last drain. Busy after `wait` seconds of EBUSY."""
-        give_up = time.monotonic() + wait
-        while True:
-            try:
-                return self._debugfs("drain").decode("ascii", "replace")
-            except Busy:
-                if time.monotonic() >= give_up:
-                    raise
-                time.sleep(0.05)
+    def drain(self):
+        """Take everything counted since the last drain."""
+        return self._debugfs("drain").decode("ascii", "replace")
 
     def _debugfs(self, name):
         path = self.path(f"{DEBUGFS}/{name}")
         try:
             return read_all(path)
         except OSError as error:
-            if error.errno == errno.EBUSY:
-                raise Busy(f"{path} is busy: another program is draining the profile") from None
             if error.errno == errno.ENOENT:
                 self.require_loaded()
                 if not self._debugfs_mounted():

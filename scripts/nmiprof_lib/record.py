@@ -8,7 +8,7 @@ import time
 
 from . import VERSION
 from .datafile import Recording, Writer
-from .errors import Busy, CommandNotRun, Failure
+from .errors import CommandNotRun, Failure
 from .kernel import Kernel
 from .profile import Profile
 from .sampling import Sampling, Signals
@@ -190,10 +190,7 @@ def _wait(args, sampling, signals, command, profile, begun, progress):
         if args.duration and elapsed >= args.duration:
             return "duration"
         if next_drain and elapsed >= next_drain:
-            try:
-                profile.add(sampling.kernel.drain(wait=0))
-            except Busy:
-                pass            # the next drain brings these samples as well
+            profile.add(sampling.kernel.drain())
             next_drain = elapsed + args.interval
         if next_show and elapsed >= next_show:
             progress.show(elapsed)

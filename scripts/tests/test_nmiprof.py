@@ -382,10 +382,9 @@ class Errors(Case):
             self.fails(1, "already enabled, by somebody else: use --force", *argv)
         self.assertEqual(self.tree.get("enable"), "1")
 
-    def test_drain_busy(self):
-        with mock.patch.object(kernel_files.Kernel.drain, "__defaults__", (0.1,)), \
-                self.opening("nmiprof/drain", errno.EBUSY):
-            self.fails(1, "another program is draining", "record", "-o", self.data, "-d", "1")
+    def test_no_memory_for_a_dump(self):
+        with self.opening("nmiprof/drain", errno.ENOMEM):
+            self.fails(1, "cannot read", "record", "-o", self.data, "-d", "1")
         self.assertEqual(self.tree.get("enable"), "0")
 
     def test_bad_dump(self):
@@ -840,6 +839,8 @@ class Status(Case):
             self.tree.put(f"/sys/kernel/nmiprof/stats/{term}", f"{BOTH[term]}\n")
             self.tree.put(f"/sys/kernel/nmiprof/stats/cpu0/{term}", f"{CPU0[term]}\n")
             self.tree.put(f"/sys/kernel/nmiprof/stats/cpu1/{term}", f"{CPU1[term]}\n")
+        for name in ("discarded", "buffer_bytes", "buffer_granularity"):
+            self.tree.put(f"/sys/kernel/nmiprof/stats/{name}", "64\n")
 
     def test_without_root(self):
         self.put_stats()
