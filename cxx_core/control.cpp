@@ -156,6 +156,18 @@ void control::follow(const update_lock &lock, const may_sleep &sleep, plan *fres
 	planned_ns_ = the_perf_events.shortest(lock);
 }
 
+// CPUs that the live buffer has memory for, or that `s` wants it to: who leaves the list keeps
+// what was counted, as long as all fit into the limits.
+unsigned int control::count_buffered(const update_lock &lock, const settings &s) const noexcept
+{
+	const profile_buffer *live = the_profile.live(lock);
+	unsigned int n = 0;
+
+	for (unsigned int cpu = 0; cpu < shim_nr_cpu_ids(); cpu++)
+		n += shim_cpu_present(cpu) && (wanted(s, cpu) || (live && live->of(cpu)));
+	return n;
+}
+
 // Makes all that `s` needs, then lets it take effect. Sampling is on afterwards.
 result<void> control::run(const update_lock &lock, const may_sleep &sleep, const settings &s,
 			  const geometry &shape) noexcept
@@ -169,7 +181,8 @@ result<void> control::run(const update_lock &lock, const may_sleep &sleep, const
 	counters *fresh_counters = nullptr;
 	errc failed = fresh_plan || !needs_plan ? errc::ok : errc::no_memory;
 
-	bool any = false;
+	// Of a list that was sampled before, all may have gone offline since, to come back.
+	bool any = on_;
 
 	for (unsigned int cpu = 0; cpu < shim_nr_cpu_ids(); cpu++)
 		any |= sampled(cpu);
@@ -183,7 +196,10 @@ result<void> control::run(const update_lock &lock, const may_sleep &sleep, const
 		failed = made.error();
 		fresh_counters = made.value();
 	}
-	if (failed == errc::ok && !(the_profile.shape(lock) == shape)) {
+	const bool keep =
+		the_profile.shape(lock) == shape && fits(shape, count_buffered(lock, s), limits_);
+
+	if (failed == errc::ok && !keep) {
 		fresh_buffer = the_profile.prepare(sleep, shape, sampled);
 		failed = fresh_buffer ? errc::ok : errc::no_memory;
 	} else {

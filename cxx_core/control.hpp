@@ -122,6 +122,7 @@ class control {
 	kstd::result<void> replan(const update_lock &, const may_sleep &,
 				  unsigned int without) noexcept;
 	void follow(const update_lock &, const may_sleep &, plan *fresh) noexcept;
+	unsigned int count_buffered(const update_lock &, const settings &s) const noexcept;
 	kstd::result<void> run(const update_lock &, const may_sleep &, const settings &s,
 			       const geometry &shape) noexcept;
 

@@ -15,7 +15,13 @@ namespace {
 
 constexpr kstd::uint32_t first_automatic_shift = 4; // functions are aligned to 16 bytes
 
-// The live buffer, the spare, and the report that is handed out.
+geometry shape_of(uint64_t start, uint64_t end, kstd::uint32_t shift, layout how) noexcept
+{
+	return {start, ((end - start) + (1ULL << shift) - 1) >> shift, shift, how};
+}
+
+} // namespace
+
 bool fits(const geometry &g, uint64_t cpus, const memory_limits &limits) noexcept
 {
 	const uint64_t buffer =
@@ -23,13 +29,6 @@ bool fits(const geometry &g, uint64_t cpus, const memory_limits &limits) noexcep
 
 	return 2 * buffer + report::bytes(g, cpus) <= limits.of(cpus);
 }
-
-geometry shape_of(uint64_t start, uint64_t end, kstd::uint32_t shift, layout how) noexcept
-{
-	return {start, ((end - start) + (1ULL << shift) - 1) >> shift, shift, how};
-}
-
-} // namespace
 
 result<geometry> choose_geometry(uint64_t start, uint64_t end, unsigned int cpus,
 				 uint64_t bytes_per_bin, layout how,

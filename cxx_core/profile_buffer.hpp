@@ -44,6 +44,9 @@ kstd::result<geometry> choose_geometry(kstd::uint64_t start, kstd::uint64_t end,
 				       kstd::uint64_t bytes_per_bin, layout how,
 				       const memory_limits &limits) noexcept;
 
+// Whether the buffers of so many CPUs, live, spare and handed out, are within the limits.
+bool fits(const geometry &g, kstd::uint64_t cpus, const memory_limits &limits) noexcept;
+
 class profile_buffer {
       public:
 	// No slabs yet. Null: no memory.

@@ -110,17 +110,18 @@ static int __init nmiprof_init(void)
 	err = nmiprof_settings_add(root);
 	if (err)
 		goto sampling;
-	err = nmiprof_pmu_add();
-	if (err)
-		goto settings;
 	err = nmiprof_trace_sample_add();
 	if (err)
-		goto pmu;
+		goto settings;
+	/* Nothing that can fail after it: from here on there may be events, which need us. */
+	err = nmiprof_pmu_add();
+	if (err)
+		goto trace;
 	nmiprof_dumps_add();
 	return 0;
 
-pmu:
-	nmiprof_pmu_remove();
+trace:
+	nmiprof_trace_sample_remove();
 settings:
 	nmiprof_settings_remove(root);
 sampling:
@@ -131,6 +132,7 @@ kobject:
 	kobject_put(root);
 system:
 	nmiprof_system_remove();
+	shim_timer_flush(); /* as when unloading */
 nmi:
 	shim_nmi_unregister();
 core:
@@ -141,8 +143,8 @@ core:
 static void __exit nmiprof_exit(void)
 {
 	nmiprof_dumps_remove();
-	nmiprof_trace_sample_remove();
 	nmiprof_pmu_remove();
+	nmiprof_trace_sample_remove();
 	nmiprof_settings_remove(root);
 	nmiprof_stats_remove();
 	kobject_put(root);

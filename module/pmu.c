@@ -40,15 +40,18 @@ static shim_u64 counting_period(void)
 	return NSEC_PER_SEC / s.rate_hz;
 }
 
-/* When the last event was opened: kernel.perf_event_max_sample_rate, counting_period(). */
-static shim_u64 max_rate, user_period;
+/*
+ * When the last event was opened: kernel.perf_event_max_sample_rate (until then the kernel's
+ * default), counting_period().
+ */
+static shim_u64 max_rate = 100000, user_period;
 
 /* perf itself holds -F to the limit, but not -c. */
 static int check_rate(shim_u64 period_ns)
 {
 	const shim_u64 max = READ_ONCE(max_rate);
 
-	if (!max || period_ns >= NSEC_PER_SEC / max)
+	if (period_ns >= NSEC_PER_SEC / max)
 		return 0;
 	shim_log_refused("perf: period of %lu ns: kernel.perf_event_max_sample_rate is %lu",
 			 period_ns, max);
@@ -95,7 +98,7 @@ static int open(struct perf_event *event, struct nmiprof_event **opened)
 	struct perf_event_attr *attr = &event->attr;
 	struct hw_perf_event *hw = &event->hw;
 	const shim_u64 slow = counting_period();
-	shim_u64 period_ns;
+	shim_u64 period_ns, max;
 	int err;
 
 	if (!is_sampling_event(event))
@@ -110,7 +113,10 @@ static int open(struct perf_event *event, struct nmiprof_event **opened)
 	if (err)
 		return err;
 	WRITE_ONCE(user_period, slow);
-	WRITE_ONCE(max_rate, shim_perf_max_sample_rate());
+	/* Whoever cannot read it is held to what the one before could. */
+	max = shim_perf_max_sample_rate();
+	if (max)
+		WRITE_ONCE(max_rate, max);
 	err = is_sampling_event(event) ? check_rate(period_ns) : 0;
 	err = err ?: nmiprof_core_event_open(event, period_ns, flags_of(attr), opened);
 	if (err)
@@ -145,6 +151,10 @@ static int event_init(struct perf_event *event)
 	if (attr->config & ~IRQS_OFF || attr->config1 || attr->config2)
 		return -EINVAL;
 	if (attr->precise_ip || attr->sigtrap || has_branch_stack(event) || has_aux(event))
+		return -EOPNOTSUPP;
+	/* Each sample would read the counts of others' PMUs, which take locks, from the NMI. */
+	if (is_sampling_event(event) && (attr->sample_type & PERF_SAMPLE_READ) &&
+	    (attr->read_format & PERF_FORMAT_GROUP))
 		return -EOPNOTSUPP;
 	err = shim_perf_check_newer(attr) ?:
 	      (event->parent ? inherit(event, &opened) : open(event, &opened));
@@ -188,6 +198,7 @@ static int event_add(struct perf_event *event, int flags)
 	event->hw.state = PERF_HES_STOPPED | PERF_HES_UPTODATE;
 	if (flags & PERF_EF_START)
 		event_start(event, flags);
+	perf_event_update_userpage(event);
 	return 0;
 }
 
@@ -222,18 +233,12 @@ static DEVICE_ATTR_RO(max_precise);
 static struct attribute *caps_attrs[] = { &dev_attr_max_precise.attr, NULL };
 static const struct attribute_group caps_group = { .name = "caps", .attrs = caps_attrs };
 
-/* Not "cpumask": a PMU with that is system-wide only for perf, as uncore ones are. */
-static ssize_t cpus_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return cpumap_print_to_pagebuf(true, buf, cpu_online_mask);
-}
-static DEVICE_ATTR_RO(cpus);
-
-static struct attribute *cpus_attrs[] = { &dev_attr_cpus.attr, NULL };
-static const struct attribute_group cpus_group = { .attrs = cpus_attrs };
-
+/*
+ * No "cpumask": a PMU with that is system-wide only for perf, as uncore ones are. And no
+ * "cpus": that makes it one of the kinds of core of a heterogeneous machine.
+ */
 static const struct attribute_group *groups[] = {
-	&format_group, &events_group, &caps_group, &cpus_group, NULL,
+	&format_group, &events_group, &caps_group, NULL,
 };
 
 static struct pmu nmi_timer_pmu = {

@@ -415,6 +415,40 @@ TEST_F(control_test, suspend_and_resume)
 	check_ledger();
 }
 
+TEST_F(control_test, a_list_that_is_offline_is_waited_for)
+{
+	ASSERT_EQ(set_cpus({3}), 0);
+	ASSERT_EQ(enable(), 0);
+	ASSERT_EQ(offline(3), 0);
+	ASSERT_EQ(set_rate(500), 0) << "sampling goes on, of nobody for now";
+	suspend();
+	resume();
+	EXPECT_EQ(nmiprof_core_enabled(), 1);
+	ASSERT_EQ(online(3), 0);
+	m().run(100 * ms);
+	EXPECT_NEAR(double(ledger_of(3)[term::samples]), 50, 3);
+	check_ledger();
+}
+
+TEST_F(control_test, cpus_that_leave_the_list_keep_their_memory_within_the_limits)
+{
+	boot(4, 8 * mib, mib);
+	ASSERT_EQ(set_granularity(16), -34) << "four do not fit";
+	ASSERT_EQ(set_cpus({0, 1, 2}), 0);
+	ASSERT_EQ(set_granularity(16), 0) << "three do";
+	ASSERT_EQ(enable(), 0);
+	const u64 bytes = nmiprof_core_buffer_bytes();
+
+	for (unsigned int cpu = 0; cpu < 4; cpu++) {
+		ASSERT_EQ(set_cpus({cpu}), 0);
+		tick_at(cpu, m().text_start);
+		EXPECT_LE(nmiprof_core_buffer_bytes(), bytes) << cpu;
+	}
+	const contents c = drain();
+	EXPECT_EQ(c.at(m().text_start) + nmiprof_core_discarded(), 4u);
+	check_ledger();
+}
+
 TEST_F(control_test, no_nmi_is_on_its_way_when_a_stop_returns)
 {
 	m().ipi_ns = 90 * us;

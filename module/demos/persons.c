@@ -8,6 +8,8 @@
 #include "demos/persons.h"
 #include "experiment.h"
 
+#define MOST_UNDER_LOCK 1000000u /* persons */
+
 /* So many while it runs. Experiment's mutex. */
 static ulong size = 100000;
 module_param_named(persons, size, ulong, 0);
@@ -142,18 +144,45 @@ static int size_get(struct kobject *owner, unsigned int what, u64 *value)
 	return 0;
 }
 
+/*
+ * Who waits for a lock that a reader holds for a whole walk does so with preemption off: with
+ * longer lists and many readers longer than the kernel's watchdog allows.
+ */
+static int check_walk(u64 persons, u64 protection)
+{
+	if (protection == PERSONS_RCU || persons <= MOST_UNDER_LOCK)
+		return 0;
+	pr_err_ratelimited("refused: %llu persons: readers can use a lock for %u at most\n",
+			   persons, MOST_UNDER_LOCK);
+	return -ERANGE;
+}
+
 static int size_set(struct kobject *owner, unsigned int what, u64 value)
 {
-	int err = 0;
+	int err;
 
 	mutex_lock(&demo_persons.mutex);
-	if (demo_persons.running)
+	err = check_walk(value, persons_get(PERSONS_PROTECTION));
+	if (!err && demo_persons.running) {
 		err = persons_resize(value);
+		if (err)
+			pr_err_ratelimited("refused: size %llu: not enough memory\n", value);
+	}
 	if (!err)
 		WRITE_ONCE(size, value);
 	mutex_unlock(&demo_persons.mutex);
-	if (err)
-		pr_err_ratelimited("refused: size %llu: not enough memory\n", value);
+	return err;
+}
+
+static int readers_use_set(struct kobject *owner, unsigned int what, u64 value)
+{
+	int err;
+
+	mutex_lock(&demo_persons.mutex);
+	err = check_walk(size, value);
+	if (!err)
+		persons_set(what, value);
+	mutex_unlock(&demo_persons.mutex);
 	return err;
 }
 
@@ -212,7 +241,7 @@ static int grace_period_get(struct kobject *owner, unsigned int what, u64 *value
 static struct demo_value values[] = {
 	DEMO_VALUE_RW(size, 0, size_get, size_set, .least = 1, .most = PERSONS_MAX_SIZE),
 	DEMO_VALUE_RW(reclaim, PERSONS_WAY, setting_get, setting_set, .names = ways),
-	DEMO_VALUE_RW(readers_use, PERSONS_PROTECTION, setting_get, setting_set,
+	DEMO_VALUE_RW(readers_use, PERSONS_PROTECTION, setting_get, readers_use_set,
 		      .names = protections),
 	DEMO_VALUE_RW(backlog_max, PERSONS_BACKLOG_MAX, setting_get, setting_set),
 	DEMO_VALUE_RO(waiting, WAITING, count_get),

@@ -157,8 +157,8 @@ end:
 		ns += readers[i].ns;
 		cycles += readers[i].cycles;
 	}
-	run->ps = div_u64(ns * 1000, run->readers * loops);
-	run->cycles = div_u64(cycles, run->readers * loops);
+	run->ps = div64_u64(ns * 1000, (u64)run->readers * loops);
+	run->cycles = div64_u64(cycles, (u64)run->readers * loops);
 	kfree(readers);
 	return READ_ONCE(thread->stopping) ? -EINTR : err;
 }

@@ -43,8 +43,14 @@ static ssize_t value_store(struct kobject *owner, struct attribute *attr, const 
 	const struct demo_value *file = container_of(attr, struct demo_value, attr);
 	shim_u64 value;
 	shim_u32 choice;
-	int err = nmiprof_check_text(attr->name, buf, count);
+	int err;
 
+	/* Root can make any file writable. */
+	if (!file->set) {
+		pr_err_ratelimited("refused: %s: cannot be set\n", attr->name);
+		return -EIO;
+	}
+	err = nmiprof_check_text(attr->name, buf, count);
 	if (!err && file->names) {
 		err = nmiprof_parse_choice(attr->name, buf, file->names, &choice);
 		value = err ? 0 : choice;

@@ -251,6 +251,25 @@ class BadInput(Persons):
             self.refused(reader, "interval_us", 3_600_000_001, errno.ERANGE, "interval_us 3600000001: ")
             self.refused(reader, "contest", "beauty", errno.EINVAL, "contest: must be")
 
+    def test_no_long_walks_under_a_lock(self):
+        """Who waits for one would do so with preemption off for too long."""
+        with module("persons=100"):
+            p = self.persons
+            p["readers_use"] = "spinlock"
+            self.refused(p, "size", 1_000_001, errno.ERANGE,
+                         "1000001 persons: readers can use a lock for 1000000 at most")
+            p["readers_use"] = "rcu"
+            p["run"] = 0
+            p["size"] = 1_000_001
+            for lock in "rwlock", "spinlock":
+                self.refused(p, "readers_use", lock, errno.ERANGE,
+                         "1000001 persons: readers can use a lock for 1000000 at most")
+
+    def test_counters_made_writable(self):
+        with module("persons=100"):
+            (self.persons.path / "throttled").chmod(0o644)
+            self.refused(self.persons, "throttled", 1, errno.EIO, "throttled: cannot be set")
+
     def test_more_people_than_memory(self):
         with module("persons=100"):
             free_kib = next(int(line.split()[1]) for line in open("/proc/meminfo", encoding="utf-8")
