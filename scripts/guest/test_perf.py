@@ -330,7 +330,7 @@ class Recording(Perf):
     def test_cpus_go_and_come(self):
         session = self.child("perf", "record", "-o", self.data, "-a", "-e", "nmi_timer//", "-F", "499",
                              "--", "sleep", "4", stderr=subprocess.DEVNULL)
-        self.assertTrue(wait_for(lambda: delivered() > 100))
+        self.assertTrue(wait_for(lambda: delivered() > 100, 60))
         for cpu in (NR_CPUS - 1, 1):
             online(cpu, False)
             time.sleep(0.3)
@@ -366,7 +366,7 @@ class Limits(Perf):
     def test_unload_is_refused_meanwhile(self):
         session = self.child("perf", "record", "-o", self.data, "-a", "-e", "nmi_timer//", "--",
                              "sleep", "60", stderr=subprocess.DEVNULL)
-        self.assertTrue(wait_for(lambda: delivered() > 10))
+        self.assertTrue(wait_for(lambda: delivered() > 10, 60))
         done = run("rmmod", "nmiprof", check=False)
         self.assertNotEqual(done.returncode, 0)
         self.assertRegex(done.stderr, "in use|temporarily unavailable")
