@@ -423,7 +423,8 @@ class Limits(Perf):
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.assertEqual(done.returncode, 0, done.stdout)
         os.chown(self.data, 0, 0)
-        self.assertEqual({sample[5] for sample in self.samples()}, {10 ** 9 // 997})
+        # Over its budget, on a slow machine, an event says twice as much or more.
+        self.assertEqual({sample[5] % (10 ** 9 // 997) for sample in self.samples()}, {0})
         done = subprocess.run([*record, "-c", "100000", "--", "true"], stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True)
         self.assertNotEqual(done.returncode, 0)
