@@ -121,7 +121,7 @@ unsigned int demo_threads(struct demo_experiment *experiment, const struct demo_
 int demo_set_threads(struct demo_experiment *experiment, const struct demo_role *role,
 		     unsigned int count);
 void demo_thread_wake(struct demo_thread *thread);
-/* threads.c. Any that is online, the n-th of them, counted around; may sleep. */
+/* threads.c. Any that is online, the n-th of them, counted around. Under cpus_read_lock(). */
 unsigned int demo_nth_online_cpu(unsigned int n);
 
 /* values.c */

@@ -7,6 +7,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/debugfs.h>
 #include <linux/delay.h>
@@ -101,7 +102,10 @@ static struct task_struct *start(int (*fn)(void *), void *data, unsigned int nth
 
 	if (IS_ERR(task))
 		return NULL;
+	/* So that no CPU goes between being chosen and being bound to. */
+	cpus_read_lock();
 	set_cpus_allowed_ptr(task, cpumask_of(demo_nth_online_cpu(nth_cpu)));
+	cpus_read_unlock();
 	get_task_struct(task);
 	wake_up_process(task);
 	return task;

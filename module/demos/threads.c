@@ -142,13 +142,11 @@ unsigned int demo_nth_online_cpu(unsigned int n)
 {
 	unsigned int cpu;
 
-	/* Or one could go between counting them and finding the n-th. */
-	cpus_read_lock();
+	lockdep_assert_cpus_held();
 	n %= num_online_cpus();
 	for_each_online_cpu(cpu)
 		if (!n--)
 			break;
-	cpus_read_unlock();
 	return cpu;
 }
 
@@ -159,7 +157,9 @@ static unsigned int place(const struct demo_thread *thread, unsigned int cpu)
 
 	if (cpu < nr_cpu_ids && cpu_online(cpu))
 		return cpu;
+	cpus_read_lock();
 	other = demo_nth_online_cpu(cpu);
+	cpus_read_unlock();
 	pr_notice("%s: %s %u should run on CPU %u, which is not online: it shares CPU %u\n",
 		  thread->experiment->name, thread->role->name, thread->nr, cpu, other);
 	return other;
