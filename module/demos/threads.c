@@ -142,7 +142,6 @@ unsigned int demo_nth_online_cpu(unsigned int n)
 {
 	unsigned int cpu;
 
-	lockdep_assert_cpus_held();
 	n %= num_online_cpus();
 	for_each_online_cpu(cpu)
 		if (!n--)
