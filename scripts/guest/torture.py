@@ -106,7 +106,7 @@ class Torture:
 
     def drain(self):
         dump = Profile()
-        dump.add(self.kernel.drain(wait=0))
+        dump.add(self.kernel.drain())
         self.drained["binned"] += sum(count for _, count, _ in dump.ranges())
         for kind in KINDS[1:]:
             self.drained[kind] += getattr(dump, kind)
