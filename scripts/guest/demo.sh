@@ -30,6 +30,6 @@ wait $perf_pid
 
 echo "truth: nmiprof_load did $((100 * off / (off + on))) % of its work with interrupts off (turns of one loop)" >$out/truth
 scripts/nmiprof report -i $out/nmiprof.data -n 15 >$out/nmiprof.txt
-perf report -i $out/perf.data --stdio -F overhead,sym --sort symbol 2>/dev/null |
-	grep -E '^ +[0-9]' | head -15 >$out/perf.txt || true
+perf report -i $out/perf.data --stdio --sort symbol 2>/dev/null |
+	grep -E '^ +[0-9]' | head -15 | sed 's/ *- *- *$//' >$out/perf.txt || true
 perf script -i $out/perf.data -F ip,sym 2>/dev/null | grep -c nmiprof_load_irqs_off >$out/perf-seen || true
